@@ -1,0 +1,1 @@
+//! The HTTP surface: API 3.0, the COS surface, media files

@@ -1,0 +1,1 @@
+//! A signed API client for the command line and the tests

@@ -1,0 +1,1 @@
+//! The only code that connects to addresses that users chose

@@ -1,0 +1,1 @@
+//! The library behind the events: uploads, objects, probing, deletion

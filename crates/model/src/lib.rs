@@ -1,0 +1,1 @@
+//! The nouns of Callboard: ids, time, configuration, events, limits

@@ -1,0 +1,1 @@
+//! PUSH: lease, send, judge, settle

@@ -1,0 +1,1 @@
+//! The pure queue engine and the Backend trait

@@ -1,0 +1,1 @@
+//! Signatures and sealing: bytes in, verdict out

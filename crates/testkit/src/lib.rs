@@ -1,0 +1,1 @@
+//! Hostile receivers, process harness, conformance suite: for tests only

@@ -1,0 +1,1 @@
+//! API 3.0 as seen from outside: spec, actions, replies, event payloads, errors

@@ -1,0 +1,127 @@
+//! Every limit of Callboard, with the reason beside each number.
+//!
+//! A limit that users may change is only the default here; the configuration carries the rest.
+
+/// Events in one PullEvents answer (documented).
+pub const PULL_BATCH_MAX: usize = 16;
+/// Handles in one ConfirmEvents call (documented).
+pub const CONFIRM_HANDLES_MAX: usize = 16;
+/// Length of a PULL lease in ms (documented: 30 s).
+pub const PULL_LEASE_MS: u64 = 30_000;
+/// How long PullEvents waits for the first event in ms (documented: 5 s).
+pub const PULL_WAIT_MS: u64 = 5_000;
+/// How long after its confirmation a handle is accepted once more, in ms: a client repeats a call
+/// whose answer was lost well within the length of a lease.
+pub const CONFIRM_REPEAT_MS: u64 = 30_000;
+/// Length of the lease that the push worker holds during one attempt, in ms: six times the attempt's
+/// deadline, so that it ends only if the worker is gone.
+pub const PUSH_LEASE_MS: u64 = 30_000;
+/// An event not settled that long after its birth is DEAD, in ms (documented: 4 days).
+pub const EXPIRY_MS: u64 = 4 * 24 * 3600 * 1000;
+/// Days that settled events stay readable, by default.
+pub const HISTORY_DAYS: u32 = 7;
+/// The least `history_days`: one more than the expiry, so that no open event is ever in the way.
+pub const HISTORY_DAYS_MIN: u32 = 5;
+/// How long an EventKey names the same event, in ms.
+pub const EVENT_KEY_MS: u64 = 24 * 3600 * 1000;
+/// Bytes of an EventKey: room for any id a client is likely to use.
+pub const EVENT_KEY_BYTES_MAX: usize = 128;
+/// Events in one PublishEvents call.
+pub const PUBLISH_EVENTS_MAX: usize = 100;
+/// Bytes of one published event: four times the 64 KB that the cloud's queue carries.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all events of one PublishEvents call: 16 of the largest, so that a pull of 16 is no
+/// larger than what was once published.
+pub const PUBLISH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Open entries of one application: at 24 bytes each, 120 MB of memory.
+pub const OPEN_PER_APPLICATION_MAX: u64 = 5_000_000;
+/// Open entries of a store: at 24 bytes each, 480 MB of memory.
+pub const OPEN_TOTAL_MAX: u64 = 20_000_000;
+/// Entries of a block: its states fit in 8 KiB, two pages of the database.
+pub const BLOCK_ENTRIES: u64 = 16_384;
+/// Events on a page of DescribeEvents.
+pub const HISTORY_PAGE_MAX: usize = 100;
+/// Rows that one page of DescribeEvents may look at; a page may be short.
+pub const HISTORY_SCAN_MAX: usize = 10_000;
+
+/// Bytes of NotificationUrl: what proxies and servers take without complaint.
+pub const NOTIFICATION_URL_BYTES_MAX: usize = 2_048;
+/// Characters of SignKey (documented).
+pub const SIGN_KEY_CHARS_MAX: usize = 32;
+/// Applications of an account: at some 10 KB each, 1 GB of memory is far away.
+pub const APPLICATIONS_MAX: usize = 10_000;
+/// Characters of an application's name (documented).
+pub const APPLICATION_NAME_CHARS_MAX: usize = 40;
+/// Characters of an application's description (documented).
+pub const APPLICATION_DESCRIPTION_CHARS_MAX: usize = 300;
+/// Tags of an application (the spec names no number; enough for people, too few for data).
+pub const APPLICATION_TAGS_MAX: usize = 50;
+/// Keys of an account.
+pub const KEYS_MAX: usize = 10_000;
+/// Characters of a key's name.
+pub const KEY_NAME_CHARS_MAX: usize = 64;
+
+/// Bytes of a GET request's query (documented: 32 KB).
+pub const GET_QUERY_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a v1 POST body (documented: 1 MB).
+pub const V1_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a TC3 POST body (documented: 10 MB).
+pub const TC3_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Bytes of a request's header block: twice the largest query plus the signed headers.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Milliseconds until a request's header block must be complete: stops slow drips.
+pub const HEADER_READ_MS: u64 = 10_000;
+/// Milliseconds until an API request's body must be complete.
+pub const BODY_READ_MS: u64 = 30_000;
+/// Milliseconds between two pieces of an object's body: uploads are long, silence is not.
+pub const OBJECT_IDLE_MS: u64 = 60_000;
+/// Connections held at once; beyond it new ones wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 8_192;
+/// Bytes of API bodies held in memory at once, all connections together.
+pub const BODIES_IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Depth of nested JSON: the deepest type of the API has 12.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Seconds that a request's timestamp may differ from ours, either way (documented: 5 minutes).
+pub const TIMESTAMP_SKEW_S: i64 = 300;
+/// Length of an echoed X-TC-TraceId.
+pub const TRACE_ID_BYTES_MAX: usize = 128;
+
+/// Milliseconds for one PUSH attempt, from resolving to the last byte (observed: 5 s).
+pub const PUSH_ATTEMPT_MS: u64 = 5_000;
+/// How long after send time `T` lies, in seconds (documented: 10 minutes).
+pub const SIGN_LIFE_S: i64 = 600;
+/// Bytes of a failed receiver's answer that are kept.
+pub const ATTEMPT_BODY_FAILURE_BYTES: usize = 16 * 1024;
+/// Bytes of a successful receiver's answer that are kept.
+pub const ATTEMPT_BODY_SUCCESS_BYTES: usize = 1024;
+/// Attempts under way for one application.
+pub const PUSH_IN_FLIGHT_PER_APPLICATION: usize = 16;
+/// Attempts under way in all.
+pub const PUSH_IN_FLIGHT_TOTAL: usize = 256;
+
+/// Life of an upload's temporary keys in seconds (documented clients expect hours; the cloud gives a day).
+pub const SESSION_LIFE_S: i64 = 24 * 3600;
+/// Objects of one upload session: an HLS directory of a day in 10 s segments.
+pub const SESSION_OBJECTS_MAX: u64 = 10_000;
+/// Parts of one multipart upload (COS: 10,000).
+pub const PARTS_MAX: u32 = 10_000;
+/// Bytes of one part or one simple PUT (COS: 5 GB).
+pub const PART_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Bytes of one upload session (COS objects end at 48.82 TB; disks here end sooner).
+pub const SESSION_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+/// FileIds of DescribeMediaInfos (documented).
+pub const DESCRIBE_MEDIA_MAX: usize = 20;
+/// Characters of SourceContext (documented).
+pub const SOURCE_CONTEXT_CHARS_MAX: usize = 250;
+/// Characters of SessionContext (documented).
+pub const SESSION_CONTEXT_CHARS_MAX: usize = 1_000;
+/// Free bytes that uploads leave on the disk at least, so that media cannot stop the queue.
+pub const UPLOAD_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+/// Free share of the disk that uploads leave at least, in percent.
+pub const UPLOAD_FREE_PERCENT_MIN: u64 = 5;
+/// Bytes held back on disk for settlements and retention.
+pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+/// WAL size in bytes at which the writer pauses until a checkpoint has caught up.
+pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Milliseconds that a graceful stop may take.
+pub const SHUTDOWN_MS: u64 = 10_000;

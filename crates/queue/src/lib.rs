@@ -1,1 +1,32 @@
-//! The pure queue engine and the Backend trait
+//! One queue, two consumers: the pure engine that both PUSH and PULL lease from, and the trait
+//! [`Backend`] behind which its log is kept.
+//!
+//! ```text
+//!                     append                  lease                     settle: done
+//!   fact ─────────────────────▶ READY ─────────────────▶ LEASED ─────────────────────▶ DONE
+//!     │                          ▲ ▲                      │  │ │
+//!     │ nobody wants it          │ │  lease ends (30 s):  │  │ │ settle: give up
+//!     └──────▶ IGNORED           │ └──behind what waits ──┘  │ └────────────────────▶ DEAD
+//!                                │                           │ settle: retry at t
+//!                                └────── due ─── DELAYED ◀───┘
+//!   DONE, DEAD, IGNORED ── replay ──▶ a new life: a new READY entry at the tail, same event id
+//!   READY, LEASED, DELAYED ── purge, destroy, unsettled 4 days after birth ──▶ DEAD
+//! ```
+//!
+//! The engine does no I/O and reads no clock: `now` is an argument. Payloads are deliberately
+//! absent; the engine knows entries by number and the store knows their bytes.
+
+pub mod backend;
+pub mod history;
+pub mod observe;
+pub mod record;
+pub mod state;
+
+pub use backend::{
+    Backend, BackendError, Commit, CommitError, Committed, Configured, Health, LeaseError,
+    LeaseRequest, Leased, Lessee, Load, Published, PurgeRequest, Resolution, Settled, Settlement,
+};
+pub use history::{Attempt, EventDetail, EventPage, EventQuery, EventRow};
+pub use observe::{Observer, Silent};
+pub use record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
+pub use state::{Reason, State};

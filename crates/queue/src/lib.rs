@@ -17,16 +17,22 @@
 //! absent; the engine knows entries by number and the store knows their bytes.
 
 pub mod backend;
+pub mod circuit;
 pub mod history;
 pub mod observe;
 pub mod record;
+pub mod schedule;
 pub mod state;
+pub mod verdict;
 
 pub use backend::{
     Backend, BackendError, Commit, CommitError, Committed, Configured, Health, LeaseError,
     LeaseRequest, Leased, Lessee, Load, Published, PurgeRequest, Resolution, Settled, Settlement,
 };
+pub use circuit::{Allowance, Circuit};
 pub use history::{Attempt, EventDetail, EventPage, EventQuery, EventRow};
 pub use observe::{Observer, Silent};
 pub use record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
+pub use schedule::Schedule;
 pub use state::{Reason, State};
+pub use verdict::{Outcome, Pulse, Verdict, judge};

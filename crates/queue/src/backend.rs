@@ -63,7 +63,7 @@ pub trait Backend: Debug + Send + Sync {
     /// Makes waiting entries DEAD; how many there were.
     async fn purge(&self, request: PurgeRequest) -> Result<u64, BackendError>;
 
-    /// Objects that were deleted from the library and may still be on disk.
+    /// Objects that nothing refers to and that may be on disk: deleted, or still being written.
     async fn garbage(&self, limit: usize) -> Result<Vec<String>, BackendError>;
 
     /// Ends leases, makes retries due, expires, checkpoints, drops old history: whatever time has
@@ -89,9 +89,10 @@ pub struct Commit {
     pub delete: Vec<RecordKey>,
     /// Events to state, in order; routed by the configuration as this commit leaves it.
     pub events: Vec<NewEvent>,
-    /// Objects that nothing refers to any more once this commit stands.
+    /// Objects that nothing refers to once this commit stands. An object about to be written is
+    /// garbage until the commit that refers to it, so that a crash in between leaves no orphan.
     pub garbage: Vec<String>,
-    /// Garbage that has been removed from the disk.
+    /// Objects that are garbage no longer: removed from the disk, or referred to from now on.
     pub swept: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! Records: everything durable that is not an event. Applications, keys, upload sessions, media.
+//! Records: everything durable that is not an event. Applications, keys, upload sessions, media and
+//! the objects that media are made of.
 //!
 //! To the backend a record is a version, bytes and the terms it is found by. The one exception is
 //! [`RecordKind::Application`], whose body the backend reads, because the route of an event is
@@ -20,12 +21,20 @@ pub enum RecordKind {
     Media,
     /// Facts about the installation; `app` is 0.
     Installation,
+    /// A stored object; `id` is its key, the path in its bucket without the leading slash.
+    Object,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Application, Self::Key, Self::Session, Self::Media, Self::Installation];
+    pub const ALL: [Self; 6] = [
+        Self::Application,
+        Self::Key,
+        Self::Session,
+        Self::Media,
+        Self::Installation,
+        Self::Object,
+    ];
 
     /// The number the store keeps.
     pub const fn code(self) -> u8 {
@@ -35,6 +44,7 @@ impl RecordKind {
             Self::Session => 3,
             Self::Media => 4,
             Self::Installation => 5,
+            Self::Object => 6,
         }
     }
 

@@ -18,21 +18,31 @@
 
 pub mod backend;
 pub mod circuit;
+pub mod engine;
+pub mod entry;
 pub mod history;
+pub mod ledger;
 pub mod observe;
+mod recent;
 pub mod record;
 pub mod schedule;
 pub mod state;
+pub mod steady;
 pub mod verdict;
+mod waiting;
 
 pub use backend::{
     Backend, BackendError, Commit, CommitError, Committed, Configured, Health, LeaseError,
     LeaseRequest, Leased, Lessee, Load, Published, PurgeRequest, Resolution, Settled, Settlement,
 };
 pub use circuit::{Allowance, Circuit};
+pub use engine::{Ask, Engine, EngineSettings, Grant, Refusal, Route};
+pub use entry::Entry;
 pub use history::{Attempt, EventDetail, EventPage, EventQuery, EventRow};
+pub use ledger::{Block, Ledger, Mark};
 pub use observe::{Observer, Silent};
 pub use record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
 pub use schedule::Schedule;
 pub use state::{Reason, State};
+pub use steady::{Anchor, Steady};
 pub use verdict::{Outcome, Pulse, Verdict, judge};

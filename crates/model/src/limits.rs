@@ -81,6 +81,9 @@ pub const CONNECTIONS_MAX: usize = 8_192;
 pub const BODIES_IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Depth of nested JSON: the deepest type of the API has 12.
 pub const JSON_DEPTH_MAX: usize = 64;
+/// Values in one JSON body: a call of PublishEvents at its limit has some 300,000, and each takes
+/// about 100 bytes of memory.
+pub const JSON_VALUES_MAX: usize = 500_000;
 /// Seconds that a request's timestamp may differ from ours, either way (documented: 5 minutes).
 pub const TIMESTAMP_SKEW_S: i64 = 300;
 /// Length of an echoed X-TC-TraceId.

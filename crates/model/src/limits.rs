@@ -128,3 +128,16 @@ pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Milliseconds that a graceful stop may take.
 pub const SHUTDOWN_MS: u64 = 10_000;
+
+/// How long one run of ffprobe may take, in ms: a healthy file needs well under a second.
+pub const PROBE_MS: u64 = 10_000;
+/// Seconds of processor time of one run of ffprobe.
+pub const PROBE_CPU_S: u64 = 10;
+/// Address space of one run of ffprobe: its libraries and a few frames of 8K video.
+pub const PROBE_MEMORY_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Bytes of ffprobe's answer: a hundred streams with long tags.
+pub const PROBE_OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that the built-in parsers read of one file: the tables of a long film, with room.
+pub const PROBE_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Probes at the same time: each may use a core.
+pub const PROBES_MAX: usize = 2;

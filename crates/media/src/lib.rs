@@ -1,1 +1,3 @@
 //! The library behind the events: uploads, objects, probing, deletion
+
+pub mod probe;

@@ -100,8 +100,10 @@ pub(crate) fn api_requests() -> Capture {
     serde_json::from_str(include_str!("../data/requests.json")).unwrap()
 }
 
-pub(crate) fn cos_requests() -> Capture {
-    serde_json::from_str(include_str!("../data/cos-requests.json")).unwrap()
+pub(crate) fn cos_requests() -> [Capture; 2] {
+    let python = include_str!("../data/cos-python-requests.json");
+    let node = include_str!("../data/cos-node-requests.json");
+    [python, node].map(|text| serde_json::from_str(text).unwrap())
 }
 
 /// The parameters of a query or form, decoded by rules of its own: `+` is a space, escapes are octets.

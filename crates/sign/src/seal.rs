@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
@@ -25,6 +26,9 @@ pub enum OpenError {
     /// Too short to hold a version, a nonce and a tag.
     #[error("the sealed value is cut short")]
     Short,
+    /// The text form is not base64.
+    #[error("the sealed value is not base64")]
+    Text,
     /// Sealed by a form that this version does not know.
     #[error("the sealed value has the unknown version {0}")]
     Version(u8),
@@ -84,7 +88,19 @@ pub struct Purpose<'a> {
     pub id: &'a str,
 }
 
-impl Purpose<'_> {
+impl<'a> Purpose<'a> {
+    /// The SecretKey of an API key; `id` is its SecretId.
+    #[must_use]
+    pub const fn secret_key(id: &'a str) -> Self {
+        Self { what: "secret-key", id }
+    }
+
+    /// The SignKey of an application; `id` is its decimal SubAppId.
+    #[must_use]
+    pub const fn sign_key(id: &'a str) -> Self {
+        Self { what: "sign-key", id }
+    }
+
     /// The length of the first part goes in front, so that no two purposes have the same bytes.
     fn associated_data(self) -> Vec<u8> {
         let length = u64::try_from(self.what.len()).unwrap_or(u64::MAX).to_be_bytes();
@@ -132,9 +148,30 @@ pub fn open(
         .map_err(|_opaque| OpenError::Refused)
 }
 
+/// [`seal`] in the text form that records hold: base64.
+#[must_use]
+pub fn seal_text(
+    master: &MasterKey,
+    nonce: &[u8; NONCE_LEN],
+    purpose: Purpose<'_>,
+    plaintext: &[u8],
+) -> String {
+    STANDARD.encode(seal(master, nonce, purpose, plaintext))
+}
+
+/// Opens what [`seal_text`] made.
+pub fn open_text(
+    master: &MasterKey,
+    purpose: Purpose<'_>,
+    sealed: &str,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let sealed = STANDARD.decode(sealed).map_err(|_not_base64| OpenError::Text)?;
+    open(master, purpose, &sealed)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MasterKey, MasterKeyError, OpenError, Purpose, open, seal};
+    use super::{MasterKey, MasterKeyError, OpenError, Purpose, open, open_text, seal, seal_text};
 
     const PURPOSE: Purpose<'_> = Purpose { what: "secret-key", id: "AKID1" };
 
@@ -179,5 +216,16 @@ mod tests {
         for bad in ["", "00", &"0g".repeat(32), &"00".repeat(33)] {
             assert_eq!(MasterKey::from_hex(bad).unwrap_err(), MasterKeyError);
         }
+    }
+
+    #[test]
+    fn the_text_form_opens_to_the_same() {
+        let master = MasterKey::from_bytes([1; 32]);
+        let text = seal_text(&master, &[9; 24], Purpose::sign_key("1"), b"abc");
+        assert!(text.is_ascii() && !text.contains("abc"));
+        assert_eq!(open_text(&master, Purpose::sign_key("1"), &text).unwrap().as_slice(), b"abc");
+        let elsewhere = open_text(&master, Purpose::secret_key("1"), &text);
+        assert_eq!(elsewhere, Err(OpenError::Refused));
+        assert_eq!(open_text(&master, Purpose::sign_key("1"), "%"), Err(OpenError::Text));
     }
 }

@@ -1,0 +1,6 @@
+//! The harness itself: what it promises to other tests.
+
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod receiver;

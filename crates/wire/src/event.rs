@@ -1,7 +1,7 @@
 //! Events on the wire: which member carries which kind, and the bytes of a payload.
 //!
 //! A payload is the JSON of one member's object. It is rendered once, here, and from then on only
-//! wrapped ([`frame`]): PULL puts the handle and the unused members around it, PUSH the signature.
+//! wrapped: PULL puts the handle and the unused members around it, PUSH the signature.
 //! The names are irregular (NewFileUpload travels in FileUploadEvent), so they stand in one table
 //! that a test holds against EventContent. Deliberately absent: who raises which event, and when.
 

@@ -346,7 +346,7 @@ pub struct EventInfo {
     /// When it was stated.
     #[serde(serialize_with = "text::display")]
     pub create_time: Timestamp,
-    /// How many times a consumer had it.
+    /// How many attempts of PUSH were made in its latest life.
     pub attempt_count: u64,
     /// The first file that it speaks of; none: written as an empty string.
     #[serde(serialize_with = "text::display_or_empty")]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use model::EventKind;
+use model::{EventKind, Handle};
 
 use super::{member, members};
 
@@ -98,13 +98,12 @@ impl PullItem {
 /// The item for one leased event: EventHandle, EventType, the member with its payload, and every
 /// other member of EventContent as null (as EX PullEvents shows), in the order of the spec.
 ///
-/// `handle` is written between quotes as it is: handles are letters, digits, `-` and `.`.
 /// `payload` must be what [`super::render`] or a builder of [`super::task`] made.
-pub fn pull_item(handle: &str, kind: EventKind, payload: &[u8]) -> PullItem {
-    debug_assert!(handle.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'));
+pub fn pull_item(handle: &Handle, kind: EventKind, payload: &[u8]) -> PullItem {
+    let handle = handle.to_string();
     let frame = frame(kind);
     let fixed = frame.kind.len() + frame.before.len() + frame.after.len();
-    let mut out = Vec::with_capacity(fixed + handle.len() + payload.len() + 32);
+    let mut out = Vec::with_capacity(fixed + payload.len() + 96);
     out.extend_from_slice(b"{\"EventHandle\":\"");
     out.extend_from_slice(handle.as_bytes());
     out.extend_from_slice(b"\",");

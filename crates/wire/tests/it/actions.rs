@@ -1,0 +1,216 @@
+//! From parameters to typed requests: what is read, and which values are refused in whose words.
+
+use model::limits::{EVENT_KEY_BYTES_MAX, PUBLISH_EVENTS_MAX};
+use model::{AppId, ApplicationStatus, EventKind, FileId, Mode, Timestamp};
+use serde_json::{Value, json};
+use wire::action::{ModifyEventConfig, PublishEvents};
+use wire::spec::VERSION;
+use wire::{Action, ApiError, Code, EventState, Params};
+
+fn parse(name: &str, params: &Value) -> Result<Action, ApiError> {
+    let params = Params::from_json(params.to_string().as_bytes())?;
+    Action::parse(name, VERSION, params)
+}
+
+fn refused(name: &str, params: &Value) -> (Code, String) {
+    let error = parse(name, params).unwrap_err();
+    (error.code, error.message)
+}
+
+#[test]
+fn modify_event_config() {
+    let action = parse(
+        "ModifyEventConfig",
+        &json!({"SubAppId": 7, "Mode": "PULL", "NotificationUrl": "", "SignKey": "Abc123",
+            "DeleteMediaCompleteEventSwitch": "ON", "UploadMediaCompleteEventSwitch": null}),
+    );
+    let action = action.unwrap();
+    assert_eq!((action.name(), action.sub_app_id()), ("ModifyEventConfig", Some(7)));
+    let Action::ModifyEventConfig(ModifyEventConfig {
+        mode,
+        notification_url,
+        upload,
+        delete,
+        sign_key,
+        ..
+    }) = action
+    else {
+        panic!()
+    };
+    assert_eq!((mode, upload, delete), (Some(Mode::Pull), None, Some(true)));
+    assert_eq!(notification_url.as_deref(), Some(""));
+    assert_eq!(sign_key.unwrap().0, "Abc123");
+
+    let told = |params: Value| refused("ModifyEventConfig", &params);
+    let invalid = |text: &str| (Code::InvalidParameter, text.to_owned());
+    assert_eq!(
+        told(json!({"Mode": "Push"})),
+        invalid("The parameter `Mode` must be `PUSH` or `PULL`.")
+    );
+    assert_eq!(
+        told(json!({"PersistenceCompleteEventSwitch": "on"})),
+        invalid("The parameter `PersistenceCompleteEventSwitch` must be `ON` or `OFF`.")
+    );
+    for key in ["a b", "ä", "123456789012345678901234567890123"] {
+        assert_eq!(
+            told(json!({ "SignKey": key })),
+            invalid("The parameter `SignKey` must be at most 32 letters and digits.")
+        );
+    }
+}
+
+#[test]
+fn applications_and_keys() {
+    let status = json!({"SubAppId": 9, "Status": "Destroyed"});
+    let Action::ModifySubAppIdStatus(request) = parse("ModifySubAppIdStatus", &status).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((request.sub_app_id, request.status), (9, ApplicationStatus::Destroyed));
+    let told = refused("ModifySubAppIdStatus", &json!({"SubAppId": 9, "Status": "off"}));
+    let text = "The value `off` specified in the parameter `Status` is not valid.";
+    assert_eq!(told, (Code::InvalidParameterValue, text.to_owned()));
+    assert_eq!(parse("DescribeSubAppIds", &json!({})).unwrap().sub_app_id(), None);
+
+    let key = json!({"Actions": ["PullEvents", "PurgeEvents"], "SubAppIds": [1]});
+    let Action::CreateKey(request) = parse("CreateKey", &key).unwrap() else { panic!() };
+    assert_eq!(request.policy.applications, Some(vec![AppId(1)]));
+    assert!(request.policy.allows_action("PurgeEvents"));
+    let told = refused("CreateKey", &json!({"Actions": ["PullEvents", "Nonsense"]}));
+    assert!(told.1.contains("`Actions.1`"), "{}", told.1);
+    let Action::CreateKey(request) = parse("CreateKey", &json!({})).unwrap() else { panic!() };
+    assert_eq!(request.policy.actions, None);
+}
+
+#[test]
+fn uploads() {
+    let params = json!({"MediaType": "mp4", "ExpireTime": "2019-01-10T00:36:22+08:00"});
+    let Action::ApplyUpload(request) = parse("ApplyUpload", &params).unwrap() else { panic!() };
+    assert_eq!(request.expire_time, Some(Timestamp(1_547_051_782_000)));
+    assert_eq!((request.media_name.as_str(), request.class_id), ("", 0));
+    let told = refused("ApplyUpload", &json!({"MediaType": "mp4", "ExpireTime": "tomorrow"}));
+    assert_eq!(told.0, Code::InvalidParameterValueExpireTime);
+    let told = refused("ApplyUpload", &json!({}));
+    let text = "The request is missing a required parameter `MediaType`.";
+    assert_eq!(told, (Code::MissingParameter, text.to_owned()));
+    let delete = json!({"FileId": "nope", "DeleteParts": [{"Type": "TranscodeFiles"}]});
+    let Action::DeleteMedia(request) = parse("DeleteMedia", &delete).unwrap() else { panic!() };
+    assert_eq!(request.delete_parts[0].definition, 0);
+}
+
+#[test]
+fn history() {
+    let params = json!({"States": ["DEAD", "DEAD"], "EventTypes": ["FileDeleted"], "FileId": "12",
+        "StartTime": "2019-01-09T16:36:22Z", "Limit": 100, "ScrollToken": ""});
+    let Action::DescribeEvents(query) = parse("DescribeEvents", &params).unwrap() else { panic!() };
+    assert_eq!(query.states, [EventState::Dead]);
+    assert_eq!(query.kinds, [EventKind::FileDeleted]);
+    assert_eq!(query.file_id, Some(FileId(12)));
+    assert_eq!(query.start, Some(Timestamp(1_547_051_782_000)));
+    assert_eq!((query.end, query.limit, query.scroll_token), (None, 100, None));
+    for bad in [
+        json!({"States": ["dead"]}),
+        json!({"EventTypes": ["Nope"]}),
+        json!({"FileId": "x"}),
+        json!({"EndTime": "x"}),
+        json!({"Limit": 0}),
+        json!({"Limit": 101}),
+    ] {
+        assert_eq!(refused("DescribeEvents", &bad).0, Code::InvalidParameterValue, "{bad}");
+    }
+    assert!(parse("DescribeEventDetail", &json!({"EventId": "9f2c61aa-42"})).is_ok());
+    let told = refused("DescribeEventDetail", &json!({"EventId": "42"}));
+    assert_eq!(told.0, Code::InvalidParameterValue);
+    assert!(parse("PurgeEvents", &json!({"States": ["READY", "LEASED"]})).is_ok());
+    let told = refused("PurgeEvents", &json!({"States": ["READY", "DONE"]}));
+    assert!(told.1.contains("`States.1`"), "{}", told.1);
+}
+
+fn publish(events: &Value) -> Result<PublishEvents, ApiError> {
+    let Action::PublishEvents(request) = parse("PublishEvents", &json!({ "Events": events }))?
+    else {
+        panic!()
+    };
+    Ok(request)
+}
+
+#[test]
+fn publishing() {
+    let events = publish(&json!([
+        {"EventType": "FileDeleted", "EventKey": "k", "FileDeleteEvent": {"FileIdSet": ["5", "6"]},
+            "FileUploadEvent": null},
+        {"EventType": "RemoveWatermark", "EventKey": ""},
+        {"EventType": "RestoreMediaComplete",
+            "RestoreMediaCompleteEvent": {"FileId": "7", "Status": 0, "Message": "Restore success!"}},
+    ]));
+    let events = events.unwrap().events;
+    assert_eq!(events[0].key.as_deref(), Some("k"));
+    assert_eq!(events[0].files, [FileId(5), FileId(6)]);
+    assert_eq!(&events[0].payload[..], br#"{"FileIdSet":["5","6"],"FileDeleteResultInfo":[]}"#);
+    assert_eq!((events[1].kind, &events[1].key), (EventKind::RemoveWatermark, &None));
+    assert_eq!(
+        &events[2].payload[..],
+        br#"{"FileId":"7","Status":0,"Message":"Restore success!"}"#
+    );
+    let event = events[0].clone().into_event(AppId(3));
+    assert_eq!((event.app, event.kind), (AppId(3), EventKind::FileDeleted));
+}
+
+#[test]
+fn publishing_refuses() {
+    let told = |events: Value| {
+        let error = publish(&events).unwrap_err();
+        (error.code, error.message)
+    };
+    let value = Code::InvalidParameterValue;
+    assert_eq!(told(json!([])).0, value);
+    let many = vec![json!({"EventType": "FileDeleted"}); PUBLISH_EVENTS_MAX + 1];
+    assert_eq!(told(json!(many)).0, value);
+    assert_eq!(
+        told(json!([{"EventType": "Nope"}])),
+        (
+            value,
+            "The value `Nope` specified in the parameter `Events.0.EventType` is not valid."
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        told(json!([{"EventType": "NewFileUpload", "FileDeleteEvent": {}}])),
+        (
+            value,
+            "`Events.0.FileDeleteEvent` does not belong to EventType `NewFileUpload`, whose member \
+             is `FileUploadEvent`."
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        told(json!([{"EventType": "NewFileUpload",
+            "FileUploadEvent": {"MediaBasicInfo": {"ClassId": "x"}}}])),
+        (
+            Code::InvalidParameter,
+            "The value type of parameter `Events.0.FileUploadEvent.MediaBasicInfo.ClassId` is not valid."
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        told(json!([{}])).1,
+        "The request is missing a required parameter `Events.0.EventType`."
+    );
+    assert_eq!(
+        told(json!([{"EventType": "FileDeleted", "EventHandle": "h"}])).0,
+        Code::UnknownParameter
+    );
+    let key = "k".repeat(EVENT_KEY_BYTES_MAX + 1);
+    assert_eq!(told(json!([{"EventType": "FileDeleted", "EventKey": key}])).0, value);
+    let name = "x".repeat(200 * 1024);
+    let large = json!({"EventType": "ProcedureStateChanged",
+        "ProcedureStateChangeEvent": {"FileName": name}});
+    assert!(publish(&json!(vec![large.clone(); 20])).is_ok());
+    assert!(told(json!(vec![large; 21])).1.starts_with("`Events` are larger"));
+}
+
+#[test]
+fn other_versions_come_first() {
+    let error = Action::parse("Nonsense", "2024-07-18", Params::from_pairs(Vec::new()));
+    assert_eq!(error.unwrap_err().code, Code::NoSuchVersion);
+}

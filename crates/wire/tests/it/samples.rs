@@ -1,0 +1,240 @@
+//! One value of each payload and reply, used by the golden tests and by the spec's judgement.
+
+use model::{
+    ApiKey, AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, FileId, Handle,
+    Policy, Sealed, Seq, Timestamp,
+};
+use serde_json::Value;
+use wire::event::task::{
+    DynamicRangeInfo, FileDeleteResultItem, FileDeleteTask, FileUploadTask, MediaAudioStreamItem,
+    MediaBasicInfo, MediaDeleteItem, MediaMetaData, MediaSourceData, MediaVideoStreamItem,
+    PersistenceCompleteTask,
+};
+use wire::reply::{
+    ApplyUploadReply, CommitUploadReply, EventAttempt, EventConfigReply, EventDetailReply,
+    EventInfo, EventsStateReply, HistoryReply, KeyInfo, KeyReply, KeysReply, MediaInfo,
+    MediaInfosReply, PublishResult, PublishedReply, PurgedReply, SubAppIdInfo, SubAppIdReply,
+    SubAppIdsReply, TempCertificate,
+};
+use wire::{ActionName, EventState, Reply, Secret, event};
+
+pub(crate) const FILE: FileId = FileId(5_285_890_784_273_533_167);
+pub(crate) const AT: Timestamp = Timestamp(1_547_051_782_000);
+
+pub(crate) fn handle() -> Handle {
+    "9f2c61aa-42.3.17".parse().unwrap()
+}
+
+pub(crate) fn event_id() -> EventId {
+    EventId { origin: 0x9f2c_61aa, first_seq: Seq(42) }
+}
+
+pub(crate) fn basic_info() -> MediaBasicInfo {
+    MediaBasicInfo {
+        name: "Animal World".to_owned(),
+        description: String::new(),
+        create_time: AT,
+        update_time: AT.plus_ms(2_000),
+        expire_time: Timestamp::NEVER,
+        class_id: 0,
+        class_name: "其他".to_owned(),
+        class_path: "其他".to_owned(),
+        cover_url: String::new(),
+        r#type: "mp4".to_owned(),
+        media_url: "http://127.0.0.1:8800/media/a/b.mp4".to_owned(),
+        source_info: Some(MediaSourceData::new("Upload", "order \"17\"")),
+        storage_region: "ap-chongqing".to_owned(),
+        storage_path: String::new(),
+        tag_set: vec!["cat".to_owned()],
+        vid: FILE,
+        category: "Video".to_owned(),
+        status: "Normal".to_owned(),
+        storage_class: "STANDARD".to_owned(),
+    }
+}
+
+pub(crate) fn meta_data() -> MediaMetaData {
+    MediaMetaData {
+        size: 7_700_180,
+        container: "mov,mp4,m4a,3gp,3g2,mj2".to_owned(),
+        bitrate: 1_021_028,
+        height: 480,
+        width: 640,
+        duration: 60.0,
+        rotate: 0,
+        video_stream_set: vec![MediaVideoStreamItem {
+            bitrate: 637_174,
+            height: 480,
+            width: 640,
+            codec: "h264".to_owned(),
+            fps: 23,
+            codec_tag: String::new(),
+            dynamic_range_info: DynamicRangeInfo::default(),
+        }],
+        audio_stream_set: vec![MediaAudioStreamItem {
+            bitrate: 383_854,
+            sampling_rate: 48_000,
+            codec: "aac".to_owned(),
+        }],
+        video_duration: 60.0,
+        audio_duration: 59.990_001_678_467,
+        md5: String::new(),
+    }
+}
+
+pub(crate) fn upload() -> FileUploadTask {
+    FileUploadTask {
+        file_id: FILE,
+        media_basic_info: basic_info(),
+        procedure_task_id: String::new(),
+        review_audio_video_task_id: String::new(),
+        meta_data: Some(meta_data()),
+    }
+}
+
+pub(crate) fn deletion() -> FileDeleteTask {
+    let parts = vec![MediaDeleteItem { r#type: "TranscodeFiles".to_owned(), definition: 0 }];
+    FileDeleteTask {
+        file_id_set: vec![FILE],
+        file_delete_result_info: vec![FileDeleteResultItem { file_id: FILE, delete_parts: parts }],
+    }
+}
+
+pub(crate) fn persistence() -> PersistenceCompleteTask {
+    PersistenceCompleteTask { file_id: FILE, persistence_source: "SimpleHlsClip".to_owned() }
+}
+
+fn application() -> Application {
+    Application {
+        id: AppId(1_400_000_001),
+        name: "test".to_owned(),
+        description: "for CI".to_owned(),
+        created: AT,
+        status: ApplicationStatus::On,
+        config: EventConfig::default(),
+        tags: vec![("team".to_owned(), "video".to_owned())],
+    }
+}
+
+fn keys() -> KeysReply {
+    let key = |policy| ApiKey {
+        secret_id: "AKIDEXAMPLE".to_owned(),
+        secret_key: Sealed("sealed".to_owned()),
+        name: "ci".to_owned(),
+        policy,
+        created: AT,
+        root: false,
+    };
+    let some = Policy {
+        actions: Some(vec!["PullEvents".to_owned()]),
+        applications: Some(vec![AppId(1_400_000_001)]),
+    };
+    let keys = [key(Policy::default()), key(some)];
+    KeysReply { key_set: keys.iter().map(KeyInfo::from).collect() }
+}
+
+fn event_info() -> EventInfo {
+    EventInfo {
+        event_id: event_id(),
+        event_type: EventKind::NewFileUpload,
+        state: EventState::Dead,
+        reason: "Expired".to_owned(),
+        create_time: AT,
+        attempt_count: 3,
+        file_id: Some(FILE),
+    }
+}
+
+fn detail() -> EventDetailReply {
+    let attempt = EventAttempt {
+        time: AT,
+        url: "http://127.0.0.1:9000/cb".to_owned(),
+        status: 500,
+        duration_ms: 12,
+        response_body: "oh\n".to_owned(),
+        error: "HTTP 500".to_owned(),
+    };
+    EventDetailReply::new(event_info(), &upload().payload(), vec![attempt]).unwrap()
+}
+
+fn media_infos() -> MediaInfosReply {
+    MediaInfosReply {
+        media_info_set: vec![
+            MediaInfo::new(FILE, Some(basic_info()), Some(meta_data())),
+            MediaInfo::new(FILE, None, None),
+        ],
+        not_exist_file_id_set: vec!["nope".to_owned()],
+    }
+}
+
+fn apply_upload() -> ApplyUploadReply {
+    ApplyUploadReply {
+        storage_bucket: "callboard-1400000001".to_owned(),
+        storage_region: "ap-chongqing".to_owned(),
+        vod_session_key: Secret("session".to_owned()),
+        media_storage_path: "/d/a.mp4".to_owned(),
+        cover_storage_path: String::new(),
+        temp_certificate: TempCertificate {
+            secret_id: "AKIDTEMP".to_owned(),
+            secret_key: Secret("key".to_owned()),
+            token: Secret("token".to_owned()),
+            expired_time: 1_547_138_182,
+        },
+    }
+}
+
+/// An answer of that action with every member filled.
+pub(crate) fn reply(action: ActionName) -> Reply {
+    match action {
+        ActionName::ModifyEventConfig
+        | ActionName::ConfirmEvents
+        | ActionName::DeleteMedia
+        | ActionName::ModifySubAppIdInfo
+        | ActionName::ModifySubAppIdStatus
+        | ActionName::DeleteKey => Reply::Done,
+        ActionName::DescribeEventConfig => {
+            Reply::EventConfig(EventConfigReply::from(&EventConfig::default()))
+        }
+        ActionName::PullEvents => Reply::Events(vec![
+            event::pull_item(&handle(), EventKind::NewFileUpload, &upload().payload()),
+            event::pull_item(&handle(), EventKind::FileDeleted, &deletion().payload()),
+        ]),
+        ActionName::DescribeEventsState => {
+            Reply::EventsState(EventsStateReply { count_of_events_to_pull: 7 })
+        }
+        ActionName::ApplyUpload => Reply::ApplyUpload(apply_upload()),
+        ActionName::CommitUpload => Reply::CommitUpload(CommitUploadReply {
+            file_id: FILE,
+            media_url: "http://127.0.0.1:8800/media/a/b.mp4".to_owned(),
+            cover_url: String::new(),
+        }),
+        ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
+        ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),
+        ActionName::DescribeSubAppIds => Reply::SubAppIds(SubAppIdsReply {
+            sub_app_id_info_set: vec![SubAppIdInfo::new(&application(), "ap-chongqing")],
+            total_count: 1,
+        }),
+        ActionName::PublishEvents => Reply::Published(PublishedReply {
+            event_set: vec![PublishResult {
+                event_id: event_id(),
+                state: EventState::Ignored,
+                reason: "SwitchOff".to_owned(),
+            }],
+        }),
+        ActionName::DescribeEvents => Reply::History(HistoryReply {
+            event_set: vec![event_info(), EventInfo { file_id: None, ..event_info() }],
+            scroll_token: Some("next".to_owned()),
+        }),
+        ActionName::DescribeEventDetail => Reply::EventDetail(detail()),
+        ActionName::PurgeEvents => Reply::Purged(PurgedReply { count: 5 }),
+        ActionName::CreateKey => Reply::Key(KeyReply {
+            secret_id: "AKIDEXAMPLE".to_owned(),
+            secret_key: Secret("shown once".to_owned()),
+        }),
+        ActionName::DescribeKeys => Reply::Keys(keys()),
+    }
+}
+
+pub(crate) fn parsed(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap()
+}

@@ -141,10 +141,10 @@ fn parse(mut input: Input, container: Container) -> Option<Finding> {
     let finding = match container {
         Container::Mp4 => mp4::read(&mut input),
         Container::Matroska => matroska::read(&mut input),
-        Container::Mp3 { start } => listen(input.skip(start), audio::Format::Mp3),
-        Container::Flac { start } => listen(input.skip(start), audio::Format::Flac),
-        Container::Wav => listen(input, audio::Format::Wav),
-        Container::Ogg => listen(input, audio::Format::Ogg),
+        Container::Mp3 { start } => listen(input, start, audio::Format::Mp3),
+        Container::Flac { start } => listen(input, start, audio::Format::Flac),
+        Container::Wav => listen(input, 0, audio::Format::Wav),
+        Container::Ogg => listen(input, 0, audio::Format::Ogg),
         // Known to ffprobe only.
         Container::Adts
         | Container::Avi
@@ -156,8 +156,8 @@ fn parse(mut input: Input, container: Container) -> Option<Finding> {
     finding.map(|finding| Finding { container: container.format_name().to_owned(), ..finding })
 }
 
-fn listen(input: Input, format: audio::Format) -> Option<Finding> {
-    audio::read(input, format)
+fn listen(input: Input, start: u64, format: audio::Format) -> Option<Finding> {
+    audio::read(input.beginning_at(start), format)
         .inspect_err(|error| tracing::debug!(%error, "not readable as audio"))
         .ok()
 }

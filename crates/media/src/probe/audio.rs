@@ -11,7 +11,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::default::formats::{FlacReader, MpaReader, OggReader, WavReader};
 
-use super::input::Input;
+use super::input::{Input, be};
 use super::meta::{AudioFinding, AudioStream, Finding, bits_per_second};
 
 /// The formats read here.
@@ -50,15 +50,25 @@ fn finding(track: &Track) -> Option<AudioFinding> {
     let sampling_rate = parameters.sample_rate.filter(|rate| *rate > 0)?;
     Some(AudioFinding {
         stream: AudioStream { bitrate: 0, sampling_rate, codec: codec.to_owned() },
-        bitrate: codec.starts_with("pcm_").then(|| pcm_bitrate(parameters)).flatten(),
+        bitrate: bitrate(codec, parameters),
         duration,
     })
 }
 
-fn pcm_bitrate(parameters: &AudioCodecParameters) -> Option<u64> {
-    let channels = u64::try_from(parameters.channels.as_ref()?.count()).ok()?;
-    let bits = parameters.bits_per_coded_sample.or(parameters.bits_per_sample)?;
-    Some(u64::from(parameters.sample_rate?) * channels * u64::from(bits))
+/// The bitrate that the codec states or implies; the average is worked out elsewhere.
+fn bitrate(codec: &str, parameters: &AudioCodecParameters) -> Option<u64> {
+    if codec.starts_with("pcm_") {
+        let channels = u64::try_from(parameters.channels.as_ref()?.count()).ok()?;
+        let bits = parameters.bits_per_coded_sample.or(parameters.bits_per_sample)?;
+        return Some(u64::from(parameters.sample_rate?) * channels * u64::from(bits));
+    }
+    if codec == "vorbis" {
+        // The nominal rate of the identification header, which comes first.
+        let header = parameters.extra_data.as_deref()?;
+        let nominal = i32::from_le_bytes(be::array(header, 20)?);
+        return u64::try_from(nominal).ok().filter(|rate| *rate > 0);
+    }
+    None
 }
 
 /// ffprobe's name for symphonia's codec.

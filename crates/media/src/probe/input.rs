@@ -31,8 +31,8 @@ impl Input {
         self.len
     }
 
-    /// The same input without its first `offset` bytes.
-    pub(super) fn skip(mut self, offset: u64) -> Self {
+    /// The same input without its first `offset` bytes, read from there on.
+    pub(super) fn beginning_at(mut self, offset: u64) -> Self {
         let offset = offset.min(self.len);
         self.start += offset;
         self.len -= offset;

@@ -1,0 +1,161 @@
+//! Broken, cut, huge and mutated files: nothing is known about them, and nothing else happens.
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
+use std::panic;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::{assert_unknown, built_in, known, make, picture, plain_mp4, tone, with_ffprobe, write};
+
+#[tokio::test]
+async fn broken_files_are_unknown_and_no_error() {
+    let directory = TempDir::new().unwrap();
+    let bytes = fs::read(plain_mp4(&directory)).unwrap();
+    assert_unknown(&write(&directory, "empty.mp4", b"")).await;
+    assert_unknown(&write(&directory, "cut.mp4", &bytes[..bytes.len() / 2])).await;
+    assert_unknown(&write(&directory, "stub.mp4", &bytes[..20])).await;
+    assert_unknown(&write(&directory, "zeros.mp4", &vec![0; 100_000])).await;
+    let program = directory.path().join("program.mp4");
+    fs::copy("/proc/self/exe", &program).unwrap();
+    assert_unknown(&program).await;
+    let heads: [&[u8]; 8] = [
+        b"\x1a\x45\xdf\xa3\xff",
+        b"RIFF\xff\xff\xff\xffWAVEfmt \xff\xff\xff\xff",
+        b"fLaC\x80\xff\xff\xff",
+        b"OggS\0\x02",
+        b"ID3\x04\0\0\x7f\x7f\x7f\x7f",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff\xe0\xff\xff",
+        b"RIFF\0\0\0\0WEBPVP8X",
+    ];
+    for head in heads {
+        assert_unknown(&write(&directory, "head", head)).await;
+    }
+}
+
+#[tokio::test]
+async fn five_gigabytes_are_not_read() {
+    let directory = TempDir::new().unwrap();
+    let bytes = fs::read(plain_mp4(&directory)).unwrap();
+    let moov = bytes.windows(4).position(|name| name == b"moov").unwrap() - 4;
+    let path = directory.path().join("huge.mp4");
+    let mut file = File::create(&path).unwrap();
+    let media = 5_u64 << 30;
+    file.write_all(b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x01mdat").unwrap();
+    file.write_all(&media.to_be_bytes()).unwrap();
+    file.seek(SeekFrom::Start(16 + media)).unwrap();
+    file.write_all(&bytes[moov..]).unwrap();
+    drop(file);
+    let meta = known(&built_in(), &path).await;
+    assert_eq!((meta.width, meta.video_streams[0].codec.as_str()), (320, "h264"));
+    assert!(meta.size > media && (meta.duration - 2.0).abs() < 0.1);
+}
+
+#[tokio::test]
+async fn tables_that_claim_billions_of_samples_cost_nothing() {
+    let directory = TempDir::new().unwrap();
+    let mut bytes = fs::read(plain_mp4(&directory)).unwrap();
+    let table = |bytes: &[u8], name: &[u8; 4]| bytes.windows(4).position(|n| n == name).unwrap();
+    let sizes = table(&bytes, b"stsz") + 8;
+    bytes[sizes..sizes + 8].copy_from_slice(&[0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff]);
+    let times = table(&bytes, b"stts") + 12;
+    bytes[times..times + 4].copy_from_slice(&[0xff; 4]);
+    let chunks = table(&bytes, b"stsc") + 16;
+    bytes[chunks..chunks + 4].copy_from_slice(&[0xff; 4]);
+    let path = write(&directory, "billions.mp4", &bytes);
+    assert_eq!(known(&built_in(), &path).await.width, 320);
+    // ffprobe may say what it likes, but it must come back.
+    with_ffprobe().run(&path).await.unwrap();
+}
+
+/// One small file of each format that the built-in parsers read.
+fn seeds() -> &'static [Vec<u8>] {
+    static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    SEEDS.get_or_init(|| {
+        let directory = TempDir::new().unwrap();
+        let both = [picture("0.12"), tone("0.12")];
+        let sound = [tone("0.12")];
+        let h264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -s 64x64 -c:a aac";
+        let fragmented = format!("{h264} -movflags frag_keyframe+empty_moov");
+        let image = "-frames:v 1 -s 16x16";
+        [
+            make(&directory, "a.mp4", &both, h264),
+            make(&directory, "b.mp4", &both, &fragmented),
+            make(&directory, "a.mkv", &both, h264),
+            make(&directory, "a.mp3", &sound, "-c:a libmp3lame"),
+            make(&directory, "a.wav", &sound, "-c:a pcm_s16le"),
+            make(&directory, "a.flac", &sound, "-c:a flac"),
+            make(&directory, "a.ogg", &sound, "-c:a libvorbis"),
+            make(&directory, "a.png", &both[..1], image),
+            make(&directory, "a.jpg", &both[..1], image),
+            make(&directory, "a.webp", &both[..1], image),
+        ]
+        .map(|path| fs::read(path).unwrap())
+        .to_vec()
+    })
+}
+
+/// How to damage a file: bytes to overwrite, and where to cut it off, in parts of its length.
+fn damage() -> impl Strategy<Value = (Vec<(f64, u8)>, f64)> {
+    let byte = prop_oneof![Just(0), Just(1), Just(0x7f), Just(0xff), any::<u8>()];
+    let cut = prop_oneof![4 => Just(1.0), 1 => 0.0..1.0];
+    (prop::collection::vec((0.0..1.0, byte), 1..40), cut)
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a place in a small file, as a part of its length"
+)]
+fn place(bytes: &[u8], part: f64) -> usize {
+    (bytes.len() as f64 * part) as usize
+}
+
+/// Counts the panics of our own parsers; `Probe::run` would hide them.
+fn count_panics() -> Arc<AtomicUsize> {
+    static COUNT: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+    let count = COUNT.get_or_init(|| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&count);
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if info.location().is_some_and(|place| place.file().contains("src/probe/")) {
+                counting.fetch_add(1, Ordering::SeqCst);
+            }
+            before(info);
+        }));
+        count
+    });
+    Arc::clone(count)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_files_never_end_in_a_panic(seed in 0..10_usize, (bytes, cut) in damage()) {
+        static RUNTIME: OnceLock<(Runtime, TempDir)> = OnceLock::new();
+        let (runtime, directory) = RUNTIME.get_or_init(|| {
+            (Runtime::new().unwrap(), TempDir::new().unwrap())
+        });
+        let panics = count_panics();
+        let mut file = seeds()[seed].clone();
+        for (part, byte) in bytes {
+            let at = place(&file, part);
+            file[at] = byte;
+        }
+        file.truncate(place(&file, cut));
+        let path: PathBuf = write(directory, "damaged", &file);
+        let found = runtime.block_on(built_in().run(&path));
+        prop_assert!(found.is_ok(), "{found:?}");
+        prop_assert_eq!(panics.load(Ordering::SeqCst), 0);
+    }
+}

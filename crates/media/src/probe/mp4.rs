@@ -1,7 +1,7 @@
 //! MP4 and QuickTime: the boxes that describe the movie, without the media in it.
 //!
 //! A reader of our own, because the contents come from anyone: the crates that read MP4 build
-//! sample tables whose size a few declared bytes decide (a file of 500 bytes can ask for
+//! sample tables whose size a few declared bytes decide (a file of 2 KB can ask for
 //! gigabytes, and a failed allocation ends the process), stop with a panic on inconsistent tables
 //! or give up a whole file over one optional box. Here nothing is allocated by declaration, the
 //! depth is fixed by the code, and tables are summed, not kept. `mdat` is never read. Absent:

@@ -1,3 +1,42 @@
-//! The library behind the events: uploads, objects, probing, deletion
+//! The library behind the events: upload sessions, objects, probing, deletion.
+//!
+//! ```text
+//! ApplyUpload ─▶ session ─▶ PUT / parts ─▶ objects ─▶ CommitUpload ─▶ media + NewFileUpload
+//!                                                     DeleteMedia  ─▶ FileDeleted + garbage
+//! ```
+//!
+//! Everything that matters is a record of the backend; bytes are on disk before a record speaks of
+//! them, and stay until no record does. A change of the library and the event it raises are one
+//! commit. Deliberately absent: HTTP, signatures, error codes (they are `api`'s), and processing.
 
+pub mod catalogue;
+mod commit;
+mod delete;
+mod describe;
+mod digest;
+mod error;
+mod incoming;
+mod library;
+mod objects;
+mod place;
 pub mod probe;
+mod random;
+mod record;
+mod render;
+mod session;
+mod settings;
+mod staging;
+mod sweep;
+mod upload;
+mod writing;
+
+pub use commit::Uploaded;
+pub use error::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError};
+pub use incoming::{Incoming, Stored};
+pub use library::{Library, LibraryParts, Served};
+pub use objects::{ObjectReader, Objects};
+pub use place::KEY_BYTES_MAX;
+pub use record::{About, Object, RecordError, Session};
+pub use session::{Applied, Grant};
+pub use settings::Settings;
+pub use upload::{NamedPart, PartRow, UploadRow};

@@ -108,6 +108,8 @@ pub const SESSION_LIFE_S: i64 = 24 * 3600;
 pub const SESSION_OBJECTS_MAX: u64 = 10_000;
 /// Parts of one multipart upload (COS: 10,000).
 pub const PARTS_MAX: u32 = 10_000;
+/// Bytes of a part that is not the last of its upload, at least (COS: 1 MB).
+pub const PART_BYTES_MIN: u64 = 1024 * 1024;
 /// Bytes of one part or one simple PUT (COS: 5 GB).
 pub const PART_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Bytes of one upload session (COS objects end at 48.82 TB; disks here end sooner).

@@ -1,0 +1,83 @@
+//! DescribeMediaInfos: what is known of some files.
+
+use model::{AppId, FileId, limits};
+use queue::RecordKey;
+use wire::reply::{MediaInfo, MediaInfosReply};
+
+use crate::error::{DescribeError, Fault};
+use crate::library::Library;
+use crate::record::{self, Media};
+use crate::render;
+
+/// The documented filters; all but the first two name blocks of tasks that nothing here runs.
+const FILTERS: [&str; 14] = [
+    "basicInfo",
+    "metaData",
+    "transcodeInfo",
+    "animatedGraphicsInfo",
+    "imageSpriteInfo",
+    "snapshotByTimeOffsetInfo",
+    "sampleSnapshotInfo",
+    "keyFrameDescInfo",
+    "adaptiveDynamicStreamingInfo",
+    "miniProgramReviewInfo",
+    "subtitleInfo",
+    "reviewInfo",
+    "mpsAiMediaInfo",
+    "knowledgeBasesInfo",
+];
+
+impl Library {
+    /// What is known of the files with these ids, as sent. An id that is none of ours, or no id at
+    /// all, names a file that does not exist, which is no error. Repeated ids count once.
+    pub async fn describe(
+        &self,
+        app: AppId,
+        ids: &[String],
+        filters: &[String],
+    ) -> Result<MediaInfosReply, DescribeError> {
+        if ids.is_empty() {
+            return Err(DescribeError::Empty);
+        }
+        if ids.len() > limits::DESCRIBE_MEDIA_MAX {
+            return Err(DescribeError::TooMany(limits::DESCRIBE_MEDIA_MAX));
+        }
+        if let Some(unknown) = filters.iter().find(|filter| !FILTERS.contains(&filter.as_str())) {
+            return Err(DescribeError::UnknownFilter(unknown.clone()));
+        }
+        let wants = |filter: &str| filters.is_empty() || filters.iter().any(|f| f == filter);
+        let (wants_basic, wants_meta) = (wants("basicInfo"), wants("metaData"));
+        let mut seen: Vec<&String> = Vec::with_capacity(ids.len());
+        for id in ids {
+            if !seen.contains(&id) {
+                seen.push(id);
+            }
+        }
+        let files: Vec<Option<FileId>> = seen.iter().map(|id| id.parse().ok()).collect();
+        let mut found = self.media(app, &files).await?.into_iter();
+        let (mut infos, mut missing) = (Vec::new(), Vec::new());
+        for (id, file) in seen.into_iter().zip(files) {
+            match (file, file.and_then(|_| found.next().flatten())) {
+                (Some(file), Some(media)) => infos.push(MediaInfo::new(
+                    file,
+                    wants_basic.then(|| render::basic_info(&self.settings, file, &media)),
+                    media.meta.as_ref().filter(|_| wants_meta).map(render::meta_data),
+                )),
+                _ => missing.push(id.clone()),
+            }
+        }
+        Ok(MediaInfosReply { media_info_set: infos, not_exist_file_id_set: missing })
+    }
+
+    /// The media of those files that are ids, in order.
+    async fn media(
+        &self,
+        app: AppId,
+        files: &[Option<FileId>],
+    ) -> Result<Vec<Option<Media>>, Fault> {
+        let keys: Vec<RecordKey> =
+            files.iter().flatten().map(|file| record::media_key(app, *file)).collect();
+        let found = self.backend.get(keys).await?;
+        found.iter().map(|found| Ok(found.as_ref().map(record::read).transpose()?)).collect()
+    }
+}

@@ -1,0 +1,237 @@
+//! Why an operation of the library failed: one type for each, and [`Fault`] for what is nobody's
+//! mistake but the machine's.
+//!
+//! These say what happened. How callers are told is for the surfaces: error codes of the API and of
+//! COS are deliberately absent.
+
+use std::io;
+
+use model::AppId;
+use queue::{BackendError, CommitError};
+use sign::seal;
+
+use crate::objects;
+use crate::probe::ProbeError;
+use crate::record::RecordError;
+
+/// The machine failed, not the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The backend failed.
+    #[error("the backend failed")]
+    Backend(#[from] BackendError),
+    /// A commit was refused for a reason that no caller can do anything about.
+    #[error("a commit was refused")]
+    Commit(#[source] CommitError),
+    /// A file could not be read or written.
+    #[error("a file could not be read or written")]
+    Io(#[from] io::Error),
+    /// A record could not be read.
+    #[error("a record could not be read")]
+    Record(#[from] RecordError),
+    /// A secret could not be opened: the master key is another one.
+    #[error("a sealed secret could not be opened")]
+    Seal(#[from] seal::OpenError),
+    /// An object could not be looked into.
+    #[error("an object could not be probed")]
+    Probe(#[from] ProbeError),
+    /// A record changed under every attempt to change it.
+    #[error("too many callers change the same upload at once")]
+    Contended,
+}
+
+impl Fault {
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Backend(BackendError::DiskFull) => true,
+            Self::Io(error) => objects::is_disk_full(error),
+            Self::Backend(_)
+            | Self::Commit(_)
+            | Self::Record(_)
+            | Self::Seal(_)
+            | Self::Probe(_)
+            | Self::Contended => false,
+        }
+    }
+}
+
+/// What a refused commit means to the library.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// A record has changed: read again, decide again.
+    Conflict,
+    /// Anything else.
+    Fault(Fault),
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict(_) => Self::Conflict,
+            CommitError::Backend(error) => Self::Fault(error.into()),
+            other @ (CommitError::EventKeyReused(_)
+            | CommitError::UnknownApplication(_)
+            | CommitError::TooManyOpen(_)
+            | CommitError::BadApplication(_)) => Self::Fault(Fault::Commit(other)),
+        }
+    }
+}
+
+/// Why ApplyUpload was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The application is Off.
+    #[error("application {0} is Off: it takes no uploads")]
+    ApplicationOff(AppId),
+    /// MediaType is on no list.
+    #[error("`{0}` is no accepted MediaType")]
+    MediaType(String),
+    /// CoverType is no image type.
+    #[error("`{0}` is no accepted CoverType")]
+    CoverType(String),
+    /// ExpireTime has passed.
+    #[error("ExpireTime lies in the past")]
+    ExpireTime,
+    /// MediaStoragePath is for applications that name files by path; there are none.
+    #[error("MediaStoragePath is for applications of mode fileid+path")]
+    MediaStoragePath,
+    /// SessionContext is too long.
+    #[error("SessionContext is longer than {0} characters")]
+    SessionContextTooLong(usize),
+    /// Another member is not acceptable.
+    #[error("{member}: {reason}")]
+    Value {
+        /// Which member.
+        member: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The disk has no room for uploads.
+    #[error("the disk is too full for uploads")]
+    NoSpace,
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why CommitUpload was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitUploadError {
+    /// The application is Off.
+    #[error("application {0} is Off: it takes no uploads")]
+    ApplicationOff(AppId),
+    /// No session of this application has that key, or it has ended.
+    #[error("no upload session has this VodSessionKey, or it has expired")]
+    VodSessionKey,
+    /// Nothing was uploaded to MediaStoragePath.
+    #[error("nothing was uploaded to /{0}")]
+    NotUploaded(String),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why DeleteMedia was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// There is no such file in this application.
+    #[error("the file {0} does not exist")]
+    NotFound(String),
+    /// The file has none of the parts that were named.
+    #[error("the file {file} has no {part}")]
+    NoSuchPart {
+        /// The file.
+        file: String,
+        /// The Type of DeleteParts.
+        part: String,
+    },
+    /// A Type of DeleteParts that is not documented.
+    #[error("`{0}` is no Type of DeleteParts")]
+    UnknownPart(String),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why DescribeMediaInfos was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DescribeError {
+    /// FileIds is empty.
+    #[error("FileIds is empty")]
+    Empty,
+    /// FileIds holds too many.
+    #[error("FileIds holds more than {0} ids")]
+    TooMany(usize),
+    /// A filter that is not documented.
+    #[error("`{0}` is no filter")]
+    UnknownFilter(String),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a request of the COS surface was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The session allows reading only, because it was committed.
+    #[error("the upload was committed: the temporary key may only read")]
+    ReadOnly,
+    /// The session has ended.
+    #[error("the upload session has expired")]
+    Expired,
+    /// The application is Off.
+    #[error("application {0} is Off")]
+    ApplicationOff(AppId),
+    /// The key is outside the session's directory, or no key at all.
+    #[error("the temporary key is for keys under /{0}/ only")]
+    Outside(String),
+    /// No such incomplete upload of that key.
+    #[error("the upload does not exist, was completed or aborted")]
+    NoSuchUpload,
+    /// A part number outside 1 to 10,000.
+    #[error("partNumber must be between 1 and {0}")]
+    PartNumber(u32),
+    /// Complete names a part that is not there, or with another ETag.
+    #[error("part {0} was not uploaded with this ETag")]
+    InvalidPart(u32),
+    /// Complete names parts out of order, or none.
+    #[error("the parts are not in ascending order")]
+    PartOrder,
+    /// A part other than the last is too small.
+    #[error("part {number} has {size} bytes; all but the last need at least {min}")]
+    PartTooSmall {
+        /// Which part.
+        number: u32,
+        /// Its bytes.
+        size: u64,
+        /// The least there may be.
+        min: u64,
+    },
+    /// The object, the part or the session would become too large.
+    #[error("more than {0} bytes")]
+    TooLarge(u64),
+    /// The session has too many objects.
+    #[error("the upload session has {0} objects and incomplete uploads; it may have no more")]
+    TooMany(u64),
+    /// The body is not what Content-MD5 promised.
+    #[error("the body does not match Content-MD5")]
+    BadDigest,
+    /// The disk has no room for uploads.
+    #[error("the disk is too full for uploads: {free} bytes are free, {reserved} must stay free")]
+    NoSpace {
+        /// Free bytes.
+        free: u64,
+        /// Bytes that uploads leave alone.
+        reserved: u64,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<io::Error> for ObjectError {
+    fn from(error: io::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}

@@ -1,0 +1,192 @@
+//! The library itself: what it is made of, and the little that every operation needs.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use model::{AppId, ApplicationStatus, Clock, FileId, Mono, Timestamp};
+use queue::{Backend, Commit, RecordKey, RecordKind, RecordQuery};
+use serde::de::DeserializeOwned;
+use sign::seal::MasterKey;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Fault, ObjectError, Refusal};
+use crate::objects::{ObjectReader, Objects};
+use crate::place;
+use crate::probe::Probe;
+use crate::record::{self, Media, Object};
+use crate::settings::Settings;
+use crate::staging::Staging;
+use crate::writing::Writing;
+
+/// How often a change is decided anew because its records have changed meanwhile. Each round some
+/// other caller has succeeded, so this bounds how many may be in each other's way.
+pub(crate) const ROUNDS: usize = 100;
+/// Records on a page.
+const PAGE: usize = 500;
+
+/// What a library is made of.
+#[derive(Debug)]
+pub struct LibraryParts {
+    /// Where records and events are kept.
+    pub backend: Arc<dyn Backend>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Seals the temporary keys of upload sessions.
+    pub master: Arc<MasterKey>,
+    /// Where bytes are kept.
+    pub objects: Objects,
+    /// Looks into files.
+    pub probe: Probe,
+    /// How it behaves.
+    pub settings: Settings,
+}
+
+/// Media, their objects and the uploads that they come from, for every application.
+#[derive(Debug)]
+pub struct Library {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) master: Arc<MasterKey>,
+    pub(crate) objects: Objects,
+    pub(crate) probe: Probe,
+    pub(crate) settings: Settings,
+    pub(crate) staging: Staging,
+    pub(crate) writing: Writing,
+    /// Work that must not end when the client hangs up.
+    pub(crate) tracker: TaskTracker,
+    pub(crate) sweeping: tokio::sync::Mutex<()>,
+    /// Sessions past their time, and when that was first seen.
+    pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
+}
+
+/// An object that may be served, with its application's consent checked.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its key.
+    pub key: String,
+    /// What is known of it.
+    pub object: Object,
+}
+
+impl Library {
+    /// A library over what `parts` hold. Reads the staged parts; call [`Library::tick`] before
+    /// serving, so that what a crash left is removed.
+    pub fn new(parts: LibraryParts) -> io::Result<Self> {
+        let staging = Staging::open(parts.objects.staging())?;
+        Ok(Self {
+            backend: parts.backend,
+            clock: parts.clock,
+            master: parts.master,
+            objects: parts.objects,
+            probe: parts.probe,
+            settings: parts.settings,
+            staging,
+            writing: Writing::default(),
+            tracker: TaskTracker::new(),
+            sweeping: tokio::sync::Mutex::default(),
+            overdue: Mutex::default(),
+        })
+    }
+
+    /// Waits for the work that goes on without its clients.
+    pub async fn close(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// The wall clock, by which sessions and signatures end.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
+    }
+
+    /// How it was set up.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The object at `/media/<bucket>/<key>`: of committed media, in an application that is On.
+    pub async fn published(&self, bucket: &str, key: &str) -> Result<Option<Served>, Fault> {
+        let app = place::application_of(bucket, self.settings.account);
+        let (Some(app), Some(file)) = (app, place::file_of(key)) else { return Ok(None) };
+        if !self.is_on(app).await? {
+            return Ok(None);
+        }
+        let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
+        if !media.is_some_and(|(media, _)| place::is_within(key, &media.directory)) {
+            return Ok(None);
+        }
+        let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
+        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object }))
+    }
+
+    /// `len` bytes of an object from `start`.
+    pub async fn open(&self, object: &Object, start: u64, len: u64) -> Result<ObjectReader, Fault> {
+        Ok(self.objects.read(&object.stored, start, len).await?)
+    }
+
+    /// Whether an application exists and is On.
+    pub(crate) async fn is_on(&self, app: AppId) -> Result<bool, Fault> {
+        let configured = self.backend.application(app).await?;
+        Ok(configured.is_some_and(|c| c.application.status == ApplicationStatus::On))
+    }
+
+    /// One record, read, with its version.
+    pub(crate) async fn one<T: DeserializeOwned>(
+        &self,
+        key: RecordKey,
+    ) -> Result<Option<(T, u64)>, Fault> {
+        let found = self.backend.get(vec![key]).await?;
+        let Some(found) = found.into_iter().next().flatten() else { return Ok(None) };
+        Ok(Some((record::read(&found)?, found.version)))
+    }
+
+    /// Every object of a file, with the key of its record.
+    pub(crate) async fn objects_of(
+        &self,
+        app: AppId,
+        file: FileId,
+    ) -> Result<Vec<(RecordKey, Object)>, Fault> {
+        let mut objects = Vec::new();
+        let mut query = RecordQuery {
+            kind: RecordKind::Object,
+            app: Some(app),
+            term: Some(record::file_term(file)),
+            after: None,
+            limit: PAGE,
+        };
+        loop {
+            let page = self.backend.find(query.clone()).await?;
+            query.after = page.records.last().map(|record| record.key.clone());
+            for record in page.records {
+                let object = record::read(&record)?;
+                objects.push((record.key, object));
+            }
+            if !page.more {
+                return Ok(objects);
+            }
+        }
+    }
+
+    /// Commits; the events' places are of no interest here.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Refusal> {
+        self.backend.commit(commit).await?;
+        Ok(())
+    }
+
+    /// Whether uploads may put `more` bytes on the disk.
+    pub(crate) fn check_room(&self, more: u64) -> Result<(), ObjectError> {
+        let (free, reserved) = self.space()?;
+        if free < reserved.saturating_add(more) {
+            return Err(ObjectError::NoSpace { free, reserved });
+        }
+        Ok(())
+    }
+
+    /// Free bytes of the disk, and those that uploads must leave free.
+    pub(crate) fn space(&self) -> io::Result<(u64, u64)> {
+        let (free, total) = self.objects.space()?;
+        let share = (total / 100).saturating_mul(self.settings.free_percent_min);
+        Ok((free, self.settings.free_bytes_min.max(share)))
+    }
+}

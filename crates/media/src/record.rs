@@ -1,0 +1,169 @@
+//! What the library keeps as records of the backend: sessions, objects, media.
+//!
+//! A session is made by ApplyUpload and owns a directory; an object is one finished file in it; a
+//! media is made by CommitUpload. Each is one record, so that a change names exactly what it rests
+//! on. The JSON is ours (see docs/format.md), not the API's: its names are those of the fields.
+
+use bytes::Bytes;
+use model::{AppId, FileId, Sealed, Timestamp};
+use queue::{Record, RecordKey, RecordKind, RecordPut, Term};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::probe::MetaData;
+
+/// A record whose body this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("the record {key:?} cannot be read")]
+pub struct RecordError {
+    /// Which record.
+    key: RecordKey,
+    /// Why.
+    source: serde_json::Error,
+}
+
+/// An upload session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The FileId that CommitUpload will answer.
+    pub file: FileId,
+    /// `StorageBucket`.
+    pub bucket: String,
+    /// `StorageRegion`.
+    pub region: String,
+    /// Where every key of the session lies; no slash at either end.
+    pub directory: String,
+    /// The key of the media file: `MediaStoragePath` without its leading slash.
+    pub media_key: String,
+    /// The key of the cover, if one was announced.
+    pub cover_key: Option<String>,
+    /// The public half of the temporary key.
+    pub secret_id: String,
+    /// The secret half.
+    pub secret_key: Sealed,
+    /// The token that must travel with every COS request.
+    pub token: Sealed,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When the temporary key and the VodSessionKey end.
+    pub expires: Timestamp,
+    /// Whether CommitUpload has ended the right to write.
+    pub committed: bool,
+    /// Objects stored under it.
+    pub objects: u64,
+    /// Bytes of these objects.
+    pub bytes: u64,
+    /// What ApplyUpload said about the media.
+    pub about: About,
+}
+
+/// What ApplyUpload says about a media.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// `MediaName`.
+    pub name: String,
+    /// `MediaType` in lower case.
+    pub media_type: String,
+    /// `ClassId`; 0 is the only class there is.
+    pub class_id: i64,
+    /// `ExpireTime`.
+    pub expire: Timestamp,
+    /// `SourceContext`, given back in NewFileUpload.
+    pub source_context: String,
+}
+
+/// A stored object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// The file in whose directory it lies.
+    pub file: FileId,
+    /// Its name in the object store; random, and never used twice.
+    pub stored: String,
+    /// Bytes.
+    pub size: u64,
+    /// ETag without quotes.
+    pub etag: String,
+    /// CRC-64/XZ.
+    pub crc64: u64,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// The multipart upload that made it, so that a repeated Complete is known.
+    pub upload: Option<String>,
+}
+
+/// A media file of the library.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Media {
+    /// Where its objects are.
+    pub bucket: String,
+    /// The region that was asked for.
+    pub region: String,
+    /// Where its keys lie.
+    pub directory: String,
+    /// The key of the original file; none: it was deleted with DeleteParts.
+    pub original: Option<String>,
+    /// The key of the cover.
+    pub cover: Option<String>,
+    /// What ApplyUpload said.
+    pub about: About,
+    /// When it was committed.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// What the probe found; none: nothing.
+    pub meta: Option<MetaData>,
+}
+
+/// Which record a session is.
+pub(crate) fn session_key(app: AppId, vod_session_key: &str) -> RecordKey {
+    RecordKey { kind: RecordKind::Session, app, id: vod_session_key.to_owned() }
+}
+
+/// Which record an object is.
+pub(crate) fn object_key(app: AppId, key: &str) -> RecordKey {
+    RecordKey { kind: RecordKind::Object, app, id: key.to_owned() }
+}
+
+/// Which record a media is.
+pub(crate) fn media_key(app: AppId, file: FileId) -> RecordKey {
+    RecordKey { kind: RecordKind::Media, app, id: file.to_string() }
+}
+
+/// The term by which a session is found from a COS request.
+pub(crate) fn secret_id_term(secret_id: &str) -> Term {
+    Term { name: "secret_id", value: secret_id.to_owned() }
+}
+
+/// The term by which the objects of a file are found.
+pub(crate) fn file_term(file: FileId) -> Term {
+    Term { name: "file", value: file.to_string() }
+}
+
+impl Session {
+    pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
+        RecordPut { key, body: body(self), terms: vec![secret_id_term(&self.secret_id)] }
+    }
+}
+
+impl Object {
+    pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
+        RecordPut { key, body: body(self), terms: vec![file_term(self.file)] }
+    }
+}
+
+impl Media {
+    pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
+        RecordPut { key, body: body(self), terms: Vec::new() }
+    }
+}
+
+/// Reads a record's body.
+pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, RecordError> {
+    serde_json::from_slice(&record.body)
+        .map_err(|source| RecordError { key: record.key.clone(), source })
+}
+
+#[expect(clippy::expect_used, reason = "records hold nothing that JSON cannot say")]
+fn body<T: Serialize>(record: &T) -> Bytes {
+    serde_json::to_vec(record).expect("a record is plain data").into()
+}

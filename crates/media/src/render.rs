@@ -1,0 +1,94 @@
+//! Media as the API shows them: in NewFileUpload and in DescribeMediaInfos alike.
+
+use model::FileId;
+use wire::event::task::{
+    DynamicRangeInfo, MediaAudioStreamItem, MediaBasicInfo, MediaMetaData, MediaSourceData,
+    MediaVideoStreamItem,
+};
+
+use crate::catalogue;
+use crate::probe::{MetaData, VideoStream};
+use crate::record::Media;
+use crate::settings::Settings;
+
+/// The name of class 0, and of its path.
+const CLASS_NAME: &str = "其他";
+
+/// The address at which an object is served.
+pub(crate) fn url(settings: &Settings, bucket: &str, key: &str) -> String {
+    format!("{}/media/{bucket}/{key}", settings.public_url)
+}
+
+/// The address of an object that may not be there: empty then.
+pub(crate) fn url_or_empty(settings: &Settings, bucket: &str, key: Option<&str>) -> String {
+    key.map(|key| url(settings, bucket, key)).unwrap_or_default()
+}
+
+/// How a media is named, filed and reached.
+pub(crate) fn basic_info(settings: &Settings, file: FileId, media: &Media) -> MediaBasicInfo {
+    let category = catalogue::category(&media.about.media_type);
+    MediaBasicInfo {
+        name: media.about.name.clone(),
+        description: String::new(),
+        create_time: media.created,
+        update_time: media.updated,
+        expire_time: media.about.expire,
+        class_id: media.about.class_id,
+        class_name: CLASS_NAME.to_owned(),
+        class_path: CLASS_NAME.to_owned(),
+        cover_url: url_or_empty(settings, &media.bucket, media.cover.as_deref()),
+        r#type: media.about.media_type.clone(),
+        media_url: url_or_empty(settings, &media.bucket, media.original.as_deref()),
+        source_info: Some(MediaSourceData::new("Upload", media.about.source_context.clone())),
+        storage_region: media.region.clone(),
+        storage_path: String::new(),
+        tag_set: Vec::new(),
+        vid: file,
+        category: category.map_or("", catalogue::Category::name).to_owned(),
+        status: "Normal".to_owned(),
+        storage_class: "STANDARD".to_owned(),
+    }
+}
+
+/// What a probe found.
+pub(crate) fn meta_data(meta: &MetaData) -> MediaMetaData {
+    let audio = |stream: &crate::probe::AudioStream| MediaAudioStreamItem {
+        bitrate: signed(stream.bitrate),
+        sampling_rate: stream.sampling_rate.into(),
+        codec: stream.codec.clone(),
+    };
+    MediaMetaData {
+        size: signed(meta.size),
+        container: meta.container.clone(),
+        bitrate: signed(meta.bitrate),
+        height: meta.height.into(),
+        width: meta.width.into(),
+        duration: meta.duration,
+        rotate: meta.rotate.into(),
+        video_stream_set: meta.video_streams.iter().map(video).collect(),
+        audio_stream_set: meta.audio_streams.iter().map(audio).collect(),
+        video_duration: meta.video_duration,
+        audio_duration: meta.audio_duration,
+        md5: meta.md5.clone().unwrap_or_default(),
+    }
+}
+
+fn video(stream: &VideoStream) -> MediaVideoStreamItem {
+    MediaVideoStreamItem {
+        bitrate: signed(stream.bitrate),
+        height: stream.height.into(),
+        width: stream.width.into(),
+        codec: stream.codec.clone(),
+        fps: stream.fps.into(),
+        codec_tag: stream.codec_tag.clone(),
+        dynamic_range_info: DynamicRangeInfo {
+            r#type: stream.dynamic_range.range_type().to_owned(),
+            hdr_type: stream.dynamic_range.hdr_type().to_owned(),
+        },
+    }
+}
+
+/// The API's numbers are signed.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,40 @@
+//! What a library is told at start; the defaults are `model::limits`.
+
+use model::{AppId, limits};
+
+/// How a library behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What MediaUrl and CoverUrl begin with, such as `http://127.0.0.1:8800`; no slash at the end.
+    pub public_url: String,
+    /// The account's AppId, the number at the end of every bucket.
+    pub account: AppId,
+    /// The StorageRegion of an upload that asks for none.
+    pub storage_region: String,
+    /// Life of an upload session in seconds.
+    pub session_life_s: i64,
+    /// Objects and incomplete uploads of one session.
+    pub session_objects_max: u64,
+    /// Bytes of one session.
+    pub session_bytes_max: u64,
+    /// Bytes that uploads leave free on the disk at least.
+    pub free_bytes_min: u64,
+    /// Percent of the disk that uploads leave free at least.
+    pub free_percent_min: u64,
+}
+
+impl Settings {
+    /// The defaults, for an account and the address under which files are reached.
+    pub fn new(public_url: impl Into<String>, account: AppId) -> Self {
+        Self {
+            public_url: public_url.into().trim_end_matches('/').to_owned(),
+            account,
+            storage_region: "ap-guangzhou".to_owned(),
+            session_life_s: limits::SESSION_LIFE_S,
+            session_objects_max: limits::SESSION_OBJECTS_MAX,
+            session_bytes_max: limits::SESSION_BYTES_MAX,
+            free_bytes_min: limits::UPLOAD_FREE_BYTES_MIN,
+            free_percent_min: limits::UPLOAD_FREE_PERCENT_MIN,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Removes what nobody needs: garbage objects, sessions past their time, parts without a session.
+//!
+//! A session is removed an hour after it was first *seen* to be past its time, by the monotonic clock:
+//! a step of the wall clock must not cost anybody an upload. Nothing else is removed by time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use model::Mono;
+use queue::{Commit, RecordKey, RecordKind, RecordQuery};
+
+use crate::error::{Fault, Refusal};
+use crate::library::Library;
+use crate::record::{self, Object, Session};
+use crate::staging::Upload;
+
+/// How long a session stays after it was seen to be past its time, in ms.
+const OVERDUE_MS: u64 = 3_600_000;
+/// Garbage removed in one commit.
+const GARBAGE_BATCH: usize = 256;
+/// Sessions on a page.
+const SESSION_PAGE: usize = 500;
+
+impl Library {
+    /// Does what time and crashes have left to do. Call it before serving and then every half minute
+    /// or so; calls do not overlap.
+    pub async fn tick(&self) -> Result<(), Fault> {
+        self.sweep_sessions().await?;
+        self.sweep_staging().await?;
+        self.sweep_garbage().await
+    }
+
+    /// Removes garbage objects from the disk.
+    pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
+        let _one_at_a_time = self.sweeping.lock().await;
+        loop {
+            self.writing.sweep_begins();
+            let garbage = self.backend.garbage(GARBAGE_BATCH).await?;
+            let full = garbage.len() >= GARBAGE_BATCH;
+            let mut swept = Vec::with_capacity(garbage.len());
+            for name in garbage {
+                if self.writing.is_spared(&name) {
+                    continue;
+                }
+                match self.objects.remove(&name).await {
+                    Ok(()) => swept.push(name),
+                    Err(error) => tracing::warn!(%error, name, "an object was not removed"),
+                }
+            }
+            let progress = !swept.is_empty();
+            if progress {
+                let commit = Commit { swept, ..Commit::default() };
+                self.commit(commit).await.map_err(fault)?;
+            }
+            if !(full && progress) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes sessions that are long past their time, with what was uploaded and never committed.
+    async fn sweep_sessions(&self) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let mut overdue = HashMap::new();
+        let mut query = RecordQuery {
+            kind: RecordKind::Session,
+            app: None,
+            term: None,
+            after: None,
+            limit: SESSION_PAGE,
+        };
+        loop {
+            let page = self.backend.find(query.clone()).await?;
+            query.after = page.records.last().map(|record| record.key.clone());
+            for found in page.records {
+                let session: Session = record::read(&found)?;
+                if session.expires > now.wall {
+                    continue;
+                }
+                let since = self.first_seen(&found.key).unwrap_or(now.mono);
+                if now.mono.since_ms(since) < OVERDUE_MS {
+                    overdue.insert(found.key, since);
+                } else {
+                    self.end_session(found.key, found.version, &session).await?;
+                }
+            }
+            if !page.more {
+                *self.overdue.lock().unwrap_or_else(PoisonError::into_inner) = overdue;
+                return Ok(());
+            }
+        }
+    }
+
+    fn first_seen(&self, key: &RecordKey) -> Option<Mono> {
+        self.overdue.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Removes a session; of a committed one the objects are the media's and stay.
+    async fn end_session(
+        &self,
+        key: RecordKey,
+        version: u64,
+        session: &Session,
+    ) -> Result<(), Fault> {
+        let objects = if session.committed {
+            Vec::new()
+        } else {
+            self.objects_of(key.app, session.file).await?
+        };
+        let (mut delete, garbage): (Vec<_>, Vec<_>) =
+            objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
+        delete.push(key.clone());
+        let expect = vec![(key, Some(version))];
+        match self.commit(Commit { expect, delete, garbage, ..Commit::default() }).await {
+            // somebody was faster; the next tick looks again
+            Ok(()) | Err(Refusal::Conflict) => Ok(()),
+            Err(Refusal::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Removes staged parts whose session is gone or committed, or whose object is there already.
+    async fn sweep_staging(&self) -> Result<(), Fault> {
+        for upload in self.staging.all() {
+            if !self.is_needed(&upload).await? {
+                let mut parts = upload.parts.lock().await;
+                if !parts.closed {
+                    self.staging.remove(&upload, &mut parts).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_needed(&self, upload: &Arc<Upload>) -> Result<bool, Fault> {
+        let head = &upload.head;
+        let session = record::session_key(head.app, &head.session);
+        let session: Option<(Session, u64)> = self.one(session).await?;
+        if session.is_none_or(|(session, _)| session.committed) {
+            return Ok(false);
+        }
+        let object: Option<(Object, u64)> =
+            self.one(record::object_key(head.app, &head.key)).await?;
+        Ok(object.is_none_or(|(object, _)| object.upload.as_ref() != Some(&upload.id)))
+    }
+}
+
+fn fault(refusal: Refusal) -> Fault {
+    match refusal {
+        Refusal::Conflict => Fault::Contended,
+        Refusal::Fault(fault) => fault,
+    }
+}

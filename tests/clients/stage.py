@@ -40,12 +40,12 @@ def read_setup():
     return Setup(json.loads(line))
 
 
-def step(name, **facts):
+def step(name, /, **facts):
     """Tells the test that a step is done."""
     print(json.dumps({"step": name, **facts}), flush=True)
 
 
-def step_and_wait(name, **facts):
+def step_and_wait(name, /, **facts):
     """Tells the test that a step is done, and returns what the test answers."""
     step(name, **facts)
     line = sys.stdin.readline()

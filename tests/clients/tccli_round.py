@@ -2,7 +2,7 @@
 
 tccli can be pointed at a server in two ways, and both are used: the first half gives --endpoint
 with each command and lists as JSON, the second half has it from `tccli configure` and gives lists
-member by member (--cli-unfold-argument).
+word by word (--cli-unfold-argument).
 """
 
 import json
@@ -105,12 +105,12 @@ def second_half(tccli, file_id):
     equal(event["EventType"], "FileDeleted", "EventType")
     equal(event["FileDeleteEvent"]["FileIdSet"], [file_id], "FileIdSet")
     check(event["FileUploadEvent"] is None, "unused members must be null")
-    tccli.call("ConfirmEvents", "--cli-unfold-argument", "--EventHandles.0", event["EventHandle"])
+    tccli.call("ConfirmEvents", "--cli-unfold-argument", "--EventHandles", event["EventHandle"])
     equal(tccli.call("DescribeEventsState")["CountOfEventsToPull"], 0, "events left")
     check("message:no event " in tccli.refused("ResourceNotFound", "PullEvents"),
           "the message must be exactly: no event")
     tccli.refused("InvalidParameterValue", "ConfirmEvents", "--cli-unfold-argument",
-                  "--EventHandles.0", "no-such-handle")
+                  "--EventHandles", "no-such-handle")
     tccli.refused("ResourceNotFound", "DeleteMedia", "--FileId", file_id)
     tccli.refused("AuthFailure.SignatureFailure", "DescribeEventConfig", "--secretKey", "wrong")
 

@@ -6,7 +6,6 @@
 //! fails. Ports are chosen anew at each start: a test asks for the endpoint after a restart.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -18,6 +17,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+
+use crate::{Failure, Result};
 
 /// How long a start may take; far more than it needs, because a busy machine is no failure.
 const START: Duration = Duration::from_mins(1);
@@ -61,14 +62,14 @@ impl Launch {
     }
 
     /// Starts it on an empty data directory; returns when it accepts connections.
-    pub async fn start(self) -> io::Result<Server> {
+    pub async fn start(self) -> Result<Server> {
         let home = TempDir::new()?;
         fs::write(home.path().join("callboard.toml"), &self.config)?;
         let run = self.run(home.path()).await?;
         Ok(Server { launch: self, home, run })
     }
 
-    async fn run(&self, home: &Path) -> io::Result<Run> {
+    async fn run(&self, home: &Path) -> Result<Run> {
         let mut command = Command::new(&self.binary);
         command.arg("serve").args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
         command.arg("--data").arg(home.join("data"));
@@ -82,10 +83,9 @@ impl Launch {
         let started = output.line(START, |line| line.strip_prefix(READY).map(str::to_owned));
         match started.await {
             Ok(address) => Ok(Run { child, output, address }),
-            Err(error) => Err(io::Error::new(
-                error.kind(),
-                format!("the server did not start: {error}\n{}", output.text()),
-            )),
+            Err(error) => {
+                Err(Failure::new(format!("the server did not start: {error}\n{}", output.text())))
+            }
         }
     }
 }
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// The address of the console and the metrics, which it prints after the ready line.
-    pub async fn ops_endpoint(&self) -> io::Result<String> {
+    pub async fn ops_endpoint(&self) -> Result<String> {
         let own = self.endpoint();
         let find = |line: &str| {
             let url = line.get(line.find("http://127.0.0.1:")?..)?;
@@ -140,44 +140,43 @@ impl Server {
     }
 
     /// Memory that the process holds (resident set) in bytes.
-    pub fn resident_bytes(&self) -> io::Result<u64> {
+    pub fn resident_bytes(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid()?.as_raw_nonzero());
         let status = fs::read_to_string(path)?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
-        kib.map(|kib: u64| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS: it has ended"))
+        kib.map(|kib: u64| kib * 1024).ok_or_else(|| Failure::new("no VmRSS: it has ended"))
     }
 
     /// Ends the process at once, as a power cut would (but for the page cache).
-    pub async fn kill9(&mut self) -> io::Result<()> {
-        self.run.child.kill().await
+    pub async fn kill9(&mut self) -> Result<()> {
+        Ok(self.run.child.kill().await?)
     }
 
     /// Asks it to stop (SIGTERM); its exit code once it has. Fails if that takes too long.
-    pub async fn stop(&mut self) -> io::Result<ExitStatus> {
+    pub async fn stop(&mut self) -> Result<ExitStatus> {
         kill_process(self.pid()?, Signal::TERM)?;
         match timeout(STOP, self.run.child.wait()).await {
-            Ok(status) => status,
-            Err(_elapsed) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("still running {} s after SIGTERM", STOP.as_secs()),
-            )),
+            Ok(status) => Ok(status?),
+            Err(_elapsed) => {
+                Err(Failure::new(format!("still running {} s after SIGTERM", STOP.as_secs())))
+            }
         }
     }
 
     /// Starts it again on the same data and with the same configuration, on other ports. It must
     /// have been killed or stopped.
-    pub async fn restart(&mut self) -> io::Result<()> {
+    pub async fn restart(&mut self) -> Result<()> {
         if self.run.child.try_wait()?.is_none() {
-            return Err(io::Error::other("the server is still running"));
+            return Err(Failure::new("the server is still running"));
         }
         self.run = self.launch.run(self.home.path()).await?;
         Ok(())
     }
 
-    fn pid(&self) -> io::Result<Pid> {
+    fn pid(&self) -> Result<Pid> {
         let id = self.run.child.id().and_then(|id| i32::try_from(id).ok());
-        id.and_then(Pid::from_raw).ok_or_else(|| io::Error::other("the server has ended"))
+        id.and_then(Pid::from_raw).ok_or_else(|| Failure::new("the server has ended"))
     }
 }
 
@@ -237,7 +236,7 @@ impl Output {
         &self,
         deadline: Duration,
         find: impl Fn(&str) -> Option<T>,
-    ) -> io::Result<T> {
+    ) -> Result<T> {
         let mut changes = self.lines.subscribe();
         let search = |lines: &[String]| lines.iter().find_map(|line| find(line));
         let arrival = async {
@@ -252,13 +251,11 @@ impl Output {
         };
         tokio::select! {
             found = arrival => Ok(found),
-            () = self.ended() => search(&self.lines.borrow()).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::UnexpectedEof, "the process has ended")
-            }),
-            () = tokio::time::sleep(deadline) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("the awaited line did not come within {} s", deadline.as_secs()),
-            )),
+            () = self.ended() => search(&self.lines.borrow())
+                .ok_or_else(|| Failure::new("the process has ended")),
+            () = tokio::time::sleep(deadline) => Err(Failure::new(format!(
+                "the awaited line did not come within {} s", deadline.as_secs()
+            ))),
         }
     }
 }

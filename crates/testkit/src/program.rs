@@ -3,7 +3,6 @@
 //!
 //! The other side of this talk is `tests/clients/stage.py`.
 
-use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::process::Output;
+use crate::{Failure, Result};
 
 /// How long one step may take.
 const STEP: Duration = Duration::from_mins(2);
@@ -28,13 +28,13 @@ pub struct Program {
 
 impl Program {
     /// Starts the command and gives it its setup.
-    pub async fn start(mut command: Command, setup: &Value) -> io::Result<Self> {
+    pub async fn start(mut command: Command, setup: &Value) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Nothing is to appear in the source tree.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         let mut child = command.kill_on_drop(true).spawn()?;
         let output = Output::of(&mut child);
-        let input = child.stdin.take().ok_or_else(|| io::Error::other("no standard input"))?;
+        let input = child.stdin.take().ok_or_else(|| Failure::new("no standard input"))?;
         let mut program = Self { child, input, output, deadline: STEP };
         program.say(setup).await?;
         Ok(program)
@@ -48,34 +48,33 @@ impl Program {
     }
 
     /// Waits for a step; the facts that came with it.
-    pub async fn step(&self, name: &str) -> io::Result<Value> {
+    pub async fn step(&self, name: &str) -> Result<Value> {
         let find = |line: &str| {
             let value: Value = serde_json::from_str(line).ok()?;
             (value.get("step")?.as_str()? == name).then_some(value)
         };
         self.output.line(self.deadline, find).await.map_err(|error| {
-            let text = self.output.text();
-            io::Error::new(error.kind(), format!("waiting for step {name:?}: {error}\n{text}"))
+            Failure::new(format!("waiting for step {name:?}: {error}\n{}", self.output.text()))
         })
     }
 
     /// Answers a step that waits.
-    pub async fn say(&mut self, facts: &Value) -> io::Result<()> {
+    pub async fn say(&mut self, facts: &Value) -> Result<()> {
         self.input.write_all(format!("{facts}\n").as_bytes()).await?;
-        self.input.flush().await
+        Ok(self.input.flush().await?)
     }
 
     /// Waits for the last step and the end; fails unless the program ends well.
-    pub async fn finish(mut self) -> io::Result<()> {
+    pub async fn finish(mut self) -> Result<()> {
         self.step("done").await?;
         let ended = timeout(self.deadline, async {
             self.output.ended().await;
             self.child.wait().await
         });
-        let status = ended.await.map_err(|_elapsed| io::ErrorKind::TimedOut)??;
+        let status = ended.await.map_err(|_elapsed| Failure::new("the program does not end"))??;
         if status.success() {
             return Ok(());
         }
-        Err(io::Error::other(format!("the program ended with {status}\n{}", self.output.text())))
+        Err(Failure::new(format!("the program ended with {status}\n{}", self.output.text())))
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,9 +20,13 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::{Failure, Result};
+
 /// A request that has come.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// The method, as it came.
+    pub method: String,
     /// Path and query.
     pub target: String,
     /// All headers.
@@ -89,7 +92,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// Listens on a free port and answers 200 until it is told otherwise.
-    pub async fn start() -> io::Result<Self> {
+    pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let inner = Arc::new(Inner {
@@ -128,25 +131,22 @@ impl Receiver {
         &self,
         deadline: Duration,
         enough: impl Fn(&[Received]) -> bool,
-    ) -> io::Result<Vec<Received>> {
+    ) -> Result<Vec<Received>> {
         let mut changes = self.inner.received.subscribe();
         let wait = changes.wait_for(|received| enough(received));
         match tokio::time::timeout(deadline, wait).await {
             Ok(Ok(received)) => Ok(received.clone()),
-            Ok(Err(closed)) => Err(io::Error::other(closed)),
-            Err(_elapsed) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!(
-                    "after {} s only this has come: {:#?}",
-                    deadline.as_secs(),
-                    self.received()
-                ),
-            )),
+            Ok(Err(closed)) => Err(Failure::new(closed.to_string())),
+            Err(_elapsed) => Err(Failure::new(format!(
+                "after {} s only this has come: {:#?}",
+                deadline.as_secs(),
+                self.received()
+            ))),
         }
     }
 
     /// Waits for that many requests; returns all that have come.
-    pub async fn wait_for(&self, count: usize, deadline: Duration) -> io::Result<Vec<Received>> {
+    pub async fn wait_for(&self, count: usize, deadline: Duration) -> Result<Vec<Received>> {
         self.wait_until(deadline, |received| received.len() >= count).await
     }
 }
@@ -185,11 +185,12 @@ async fn serve(stream: TcpStream, inner: Arc<Inner>) {
 async fn react(
     request: Request<Incoming>,
     inner: Arc<Inner>,
-) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+) -> std::result::Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let received = Received { target, headers: parts.headers, body };
+    let method = parts.method.as_str().to_owned();
+    let received = Received { method, target, headers: parts.headers, body };
     let next = lock(&inner.next).pop_front();
     let reaction = next.unwrap_or_else(|| lock(&inner.script)(&received));
     inner.received.send_modify(|all| all.push(received));

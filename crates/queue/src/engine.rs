@@ -256,23 +256,15 @@ impl Engine {
         self.pushing.insert(app);
     }
 
-    /// Gives back a lease that a graceful stop wrote down: the same handle, for the time that was
-    /// left. The entry must be READY.
-    pub fn restore_lease(
-        &mut self,
-        app: AppId,
-        seq: Seq,
-        token: (u32, u64),
-        until: Steady,
-    ) -> bool {
-        let Some(queue) = self.queues.get_mut(&app) else { return false };
-        let Some(entry) = queue.ready.take(seq) else { return false };
+    /// Enters an open entry that a graceful stop found leased: the same handle, for the time that was
+    /// left. Its mark is in the ledger already.
+    pub fn restore_lease(&mut self, app: AppId, entry: Entry, token: (u32, u64), until: Steady) {
+        let Some(queue) = self.queues.get_mut(&app) else { return };
         let (boot, lease) = token;
-        let hold = Hold::Leased { boot, lease, until };
+        self.open += 1;
         queue.leased += 1;
-        self.timers.insert((until, seq));
-        self.held.insert(seq, Held { app, entry, hold });
-        true
+        self.timers.insert((until, entry.seq));
+        self.held.insert(entry.seq, Held { app, entry, hold: Hold::Leased { boot, lease, until } });
     }
 
     // ---- leasing ------------------------------------------------------------------------------
@@ -571,6 +563,11 @@ impl Engine {
         let start = after.map_or(AppId(0), |after| AppId(after.0.saturating_add(1)));
         let wrapped = self.pushing.range(..start);
         self.pushing.range(start..).chain(wrapped).take(max).copied().collect()
+    }
+
+    /// Whether anything of that application is open and can be claimed.
+    pub fn has_open(&self, app: AppId) -> bool {
+        self.queues.get(&app).is_some_and(|queue| queue.open() > queue.claimed)
     }
 
     /// What waits in one application or in all.

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use model::Seq;
-
 use crate::entry::Entry;
 use crate::steady::Steady;
 
@@ -59,12 +57,6 @@ impl Waiting {
         }
         let fewest = self.line.iter().enumerate().min_by_key(|(_, entry)| entry.attempts);
         let index = fewest.map(|(index, _)| index)?;
-        self.line.remove(index)
-    }
-
-    /// Takes that entry out of the line.
-    pub(crate) fn take(&mut self, seq: Seq) -> Option<Entry> {
-        let index = self.line.iter().position(|entry| entry.seq == seq)?;
         self.line.remove(index)
     }
 

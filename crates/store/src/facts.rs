@@ -1,0 +1,48 @@
+//! Facts: what was decided, as data. They are written to the tables, and after the commit applied to
+//! the engine; nothing else changes either.
+
+use bytes::Bytes;
+use model::{AppId, FileId, Seq, Timestamp};
+use queue::{Attempt, Configured, Entry, Mark, RecordKey, Route, Steady, Term};
+
+/// One fact.
+#[derive(Clone, Debug)]
+pub(crate) enum Fact {
+    /// An event has a place in the log.
+    Append(Append),
+    /// An entry is DONE, DEAD or IGNORED.
+    Close { seq: Seq, mark: Mark },
+    /// An entry waits for its next attempt.
+    Delay { entry: Entry, due: Steady },
+    /// An attempt was made.
+    Attempt { seq: Seq, attempt: Attempt },
+    /// A record has this body.
+    Put { key: RecordKey, version: u64, body: Bytes, terms: Vec<Term> },
+    /// An application is configured like this: what the engine takes from a record.
+    Configure(Configured),
+    /// A record is gone.
+    Delete(RecordKey),
+    /// An object is not referred to any more.
+    Garbage(String),
+    /// An object is gone from the disk.
+    Swept(String),
+}
+
+/// An event with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Append {
+    pub(crate) app: AppId,
+    pub(crate) entry: Entry,
+    pub(crate) route: Route,
+    /// The wall clock, which is what people are shown …
+    pub(crate) at: Timestamp,
+    /// … and the steady one, which its life is counted by.
+    pub(crate) born: Steady,
+    pub(crate) files: Vec<FileId>,
+    pub(crate) payload: Bytes,
+    /// Digests of EventKey and body.
+    pub(crate) dedupe: Option<(Digest, Digest)>,
+}
+
+/// The first half of a SHA-256.
+pub(crate) type Digest = [u8; 16];

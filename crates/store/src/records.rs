@@ -1,0 +1,70 @@
+//! Reading records.
+
+use bytes::Bytes;
+use model::AppId;
+use queue::{Record, RecordKey, RecordKind, RecordPage, RecordQuery};
+use rusqlite::{Connection, OptionalExtension, Result, Row};
+
+use crate::{sql, unsql};
+
+/// The records with those keys, in the same order, as of one moment.
+pub(crate) fn get(db: &Connection, keys: &[RecordKey]) -> Result<Vec<Option<Record>>> {
+    let snapshot = db.unchecked_transaction()?;
+    let select = "SELECT version, body FROM record WHERE kind = ?1 AND app = ?2 AND id = ?3";
+    let mut statement = snapshot.prepare_cached(select)?;
+    let mut one = |key: &RecordKey| {
+        let row = (key.kind.code(), sql(key.app.0), &key.id);
+        let read = |row: &Row<'_>| {
+            let body = Bytes::from(row.get::<_, Vec<u8>>(1)?);
+            Ok(Record { key: key.clone(), version: unsql(row.get(0)?), body })
+        };
+        statement.query_row(row, read).optional()
+    };
+    keys.iter().map(&mut one).collect()
+}
+
+/// A page of records.
+pub(crate) fn find(db: &Connection, query: &RecordQuery) -> Result<RecordPage> {
+    let (after_app, after_id) = match &query.after {
+        Some(key) => (sql(key.app.0), key.id.as_str()),
+        None => (-1, ""),
+    };
+    let (first, last) = match query.app {
+        Some(app) => (sql(app.0), sql(app.0)),
+        None => (0, i64::MAX),
+    };
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let kind = query.kind.code();
+    let read = |row: &Row<'_>| record(query.kind, row);
+    let mut records: Vec<Record> = if let Some(term) = &query.term {
+        let select = "SELECT record.app, record.id, version, body FROM term
+            JOIN record ON record.kind = term.kind AND record.app = term.app AND record.id = term.id
+            WHERE term.kind = ?1 AND name = ?2 AND value = ?3 AND term.app BETWEEN ?4 AND ?5
+            AND (term.app, term.id) > (?6, ?7) ORDER BY term.app, term.id LIMIT ?8";
+        let terms = (kind, term.name, &term.value, first, last, after_app, after_id, limit);
+        db.prepare_cached(select)?.query_map(terms, read)?.collect::<Result<_>>()?
+    } else {
+        let select = "SELECT app, id, version, body FROM record
+            WHERE kind = ?1 AND app BETWEEN ?2 AND ?3
+            AND (app, id) > (?4, ?5) ORDER BY app, id LIMIT ?6";
+        let terms = (kind, first, last, after_app, after_id, limit);
+        db.prepare_cached(select)?.query_map(terms, read)?.collect::<Result<_>>()?
+    };
+    let more = records.len() > query.limit;
+    records.truncate(query.limit);
+    Ok(RecordPage { records, more })
+}
+
+fn record(kind: RecordKind, row: &Row<'_>) -> Result<Record> {
+    let app = AppId(unsql(row.get(0)?));
+    let key = RecordKey { kind, app, id: row.get(1)? };
+    let body = Bytes::from(row.get::<_, Vec<u8>>(3)?);
+    Ok(Record { key, version: unsql(row.get(2)?), body })
+}
+
+/// Objects that may still be on disk though nothing refers to them.
+pub(crate) fn garbage(db: &Connection, limit: usize) -> Result<Vec<String>> {
+    let mut statement = db.prepare_cached("SELECT object FROM garbage ORDER BY object LIMIT ?1")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.query_map([limit], |row| row.get(0))?.collect()
+}

@@ -1,0 +1,200 @@
+//! What a start reads: the applications, the open entries of the last checkpoint, and what was
+//! appended and settled after it. Its cost follows what is open, not what is kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use model::{AppId, Application, EventKind, Seq};
+use queue::{Block, Configured, Engine, Entry, Mark, RecordKind, Steady};
+use rusqlite::{Connection, Error, Result};
+
+use crate::checkpoint::{BLOCKS_KEPT, unpack_open};
+use crate::pack::Unpacker;
+use crate::schema::{get_meta, meta, set_meta};
+use crate::{sql, unsql};
+
+/// What a start has found out.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) next: Seq,
+    pub(crate) next_settle: u64,
+    pub(crate) checkpoint: Seq,
+}
+
+/// The numbers of a log and of this start, made durable before any handle exists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) origin: u32,
+    pub(crate) boot: u32,
+    pub(crate) clock_high: Option<Steady>,
+}
+
+/// A lease that a graceful stop wrote down.
+type Lease = ((u32, u64), u64);
+
+/// Counts this start. The leases of a graceful stop are read and emptied in the same transaction, so
+/// that a crash after it voids them.
+pub(crate) fn begin(db: &mut Connection, fresh: u32) -> Result<(Identity, HashMap<Seq, Lease>)> {
+    let transaction = db.transaction()?;
+    let origin = get_meta(&transaction, meta::ORIGIN)?.unwrap_or_else(|| i64::from(fresh));
+    let boot = get_meta(&transaction, meta::BOOT)?.unwrap_or(0) + 1;
+    set_meta(&transaction, meta::ORIGIN, origin)?;
+    set_meta(&transaction, meta::BOOT, boot)?;
+    let leases = read_leases(&transaction)?;
+    transaction.execute("DELETE FROM lease", [])?;
+    let clock_high = get_meta(&transaction, meta::CLOCK_HIGH)?.map(Steady);
+    transaction.commit()?;
+    let small = |number: i64| u32::try_from(number).map_err(|_wide| broken("a number of meta"));
+    Ok((Identity { origin: small(origin)?, boot: small(boot)?, clock_high }, leases))
+}
+
+fn read_leases(db: &Connection) -> Result<HashMap<Seq, Lease>> {
+    let mut statement = db.prepare("SELECT seq, boot, lease, left_ms FROM lease")?;
+    let leases = statement.query_map([], |row| {
+        let token = (row.get(1)?, unsql(row.get(2)?));
+        Ok((Seq(unsql(row.get(0)?)), (token, unsql(row.get(3)?))))
+    })?;
+    leases.collect()
+}
+
+/// The open entries while they are being put together.
+type Open = BTreeMap<Seq, (AppId, Entry, Option<Steady>)>;
+
+/// Fills an engine with what is on disk.
+pub(crate) fn fill(
+    db: &Connection,
+    engine: &mut Engine,
+    leases: &HashMap<Seq, Lease>,
+    now: Steady,
+) -> Result<Recovered> {
+    applications(db, engine)?;
+    let number = |name| get_meta(db, name).map(|number| unsql(number.unwrap_or(0)));
+    let checkpoint = Seq(number(meta::CHECKPOINT_SEQ)?);
+    let checkpoint_settle = number(meta::CHECKPOINT_SETTLE)?;
+    let mut open = Open::new();
+    blocks(db, engine, &mut open)?;
+    let last = tail(db, engine, &mut open, checkpoint)?;
+    let last_settle = settlements(db, engine, &mut open, checkpoint_settle, now)?;
+    for (seq, (app, entry, due)) in open {
+        match leases.get(&seq) {
+            Some((token, left)) => {
+                engine.restore_lease(app, entry, *token, now.plus_ms(*left));
+            }
+            None => engine.restore(app, entry, due),
+        }
+    }
+    let floor = Seq(number(meta::FLOOR)?);
+    Ok(Recovered {
+        next: last.max(floor).max(checkpoint).next(),
+        next_settle: last_settle.max(checkpoint_settle) + 1,
+        checkpoint: checkpoint.next(),
+    })
+}
+
+fn applications(db: &Connection, engine: &mut Engine) -> Result<()> {
+    let select = "SELECT version, body FROM record WHERE kind = ?1";
+    let mut statement = db.prepare(select)?;
+    let mut rows = statement.query([RecordKind::Application.code()])?;
+    while let Some(row) = rows.next()? {
+        let version = unsql(row.get(0)?);
+        let application: Application =
+            serde_json::from_slice(row.get_ref(1)?.as_blob()?).map_err(|error| {
+                Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, error.into())
+            })?;
+        engine.configure(Configured { application: Arc::new(application), version });
+    }
+    Ok(())
+}
+
+/// Loads the blocks that have open entries, and the youngest.
+fn blocks(db: &Connection, engine: &mut Engine, open: &mut Open) -> Result<()> {
+    let last: Option<i64> = db.query_row("SELECT max(no) FROM block", [], |row| row.get(0))?;
+    let kept = sql(BLOCKS_KEPT.try_into().unwrap_or(0));
+    let youngest = last.map_or(0, |last| last.saturating_sub(kept));
+    let select = "SELECT no, newest, marks, open FROM block WHERE no > ?1 OR length(open) > 0";
+    let mut statement = db.prepare(select)?;
+    let mut rows = statement.query([youngest])?;
+    while let Some(row) = rows.next()? {
+        let number = unsql(row.get(0)?);
+        let block = Block::from_bytes(row.get_ref(2)?.as_blob()?, Steady(row.get(1)?));
+        engine.ledger.load(number, block.ok_or_else(|| broken("the marks of a block"))?);
+        let entries = unpack_open(number, row.get_ref(3)?.as_blob()?);
+        for found in entries.ok_or_else(|| broken("the open entries of a block"))? {
+            open.insert(found.1.seq, found);
+        }
+    }
+    Ok(())
+}
+
+/// Enters what was appended after the checkpoint.
+fn tail(db: &Connection, engine: &mut Engine, open: &mut Open, after: Seq) -> Result<Seq> {
+    let select = "SELECT seq, app, kind, at + drift, mark FROM entry WHERE seq > ?1 ORDER BY seq";
+    let mut statement = db.prepare(select)?;
+    let mut rows = statement.query([sql(after.0)])?;
+    let mut last = after;
+    while let Some(row) = rows.next()? {
+        last = Seq(unsql(row.get(0)?));
+        let app = AppId(unsql(row.get(1)?));
+        let kind =
+            EventKind::from_code(row.get(2)?).ok_or_else(|| broken("the kind of an entry"))?;
+        let born = Steady(row.get(3)?);
+        let mark = Mark::from_code(row.get(4)?);
+        engine.ledger.enter(last, mark, born);
+        if mark == Mark::Open {
+            open.insert(last, (app, Entry::new(last, kind, born), None));
+        }
+    }
+    Ok(last)
+}
+
+/// Applies what was settled after the checkpoint.
+fn settlements(
+    db: &Connection,
+    engine: &mut Engine,
+    open: &mut Open,
+    after: u64,
+    now: Steady,
+) -> Result<u64> {
+    let mut statement = db.prepare("SELECT n, items FROM settle WHERE n > ?1 ORDER BY n")?;
+    let mut rows = statement.query([sql(after)])?;
+    let mut last = after;
+    while let Some(row) = rows.next()? {
+        last = unsql(row.get(0)?);
+        let mut numbers = Unpacker::new(row.get_ref(1)?.as_blob()?);
+        while !numbers.is_empty() {
+            settled(&mut numbers, engine, open, now).ok_or_else(|| broken("a settlement"))?;
+        }
+    }
+    Ok(last)
+}
+
+fn settled(
+    numbers: &mut Unpacker<'_>,
+    engine: &mut Engine,
+    open: &mut Open,
+    now: Steady,
+) -> Option<()> {
+    let seq = Seq(numbers.get()?);
+    let mark = Mark::from_code(u8::try_from(numbers.get()?).ok()?);
+    if mark != Mark::Open {
+        engine.ledger.change(seq, mark);
+        if let (Some((app, ..)), Mark::Done) = (open.remove(&seq), mark) {
+            engine.remember_done(app, seq, now);
+        }
+        return Some(());
+    }
+    let attempts = u16::try_from(numbers.get()?).ok()?;
+    let first = numbers.get()?;
+    let due = Steady(sql(numbers.get()?));
+    engine.ledger.touch(seq);
+    if let Some((_, entry, waits)) = open.get_mut(&seq) {
+        *entry = entry.with_attempts(attempts, (first != 0).then(|| Steady(sql(first))));
+        *waits = Some(due);
+    }
+    Some(())
+}
+
+fn broken(what: &str) -> Error {
+    let message = format!("{what} cannot be read");
+    Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, message.into())
+}

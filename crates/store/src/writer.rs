@@ -1,0 +1,477 @@
+//! The writer: one thread, one connection, one transaction a group.
+//!
+//! Group commit without a timer: whatever waits when the last group is done makes the next one. A
+//! command that a precondition refuses is answered and the group goes on; if the disk is full, the
+//! group is rolled back, its appends are answered so, and its settlements are tried again with a
+//! slice of the reserve. Any other failure is final (see invariant 11).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::{AppId, ApplicationStatus, Seq};
+use queue::{
+    BackendError, Commit, CommitError, Committed, Mark, Published, Reason, Route, Settled,
+    Settlement, State,
+};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::checkpoint::Checkpoints;
+use crate::decide::{self, Pending, Refusal};
+use crate::facts::Fact;
+use crate::pack::Packer;
+use crate::reserve::Reserve;
+use crate::shared::Shared;
+use crate::tables;
+use crate::wal::Wal;
+
+/// Commands that wait at the most; beyond that callers wait to be let in.
+pub(crate) const COMMANDS_WAITING_MAX: usize = 4_096;
+/// Commands of one group.
+const GROUP_MAX: usize = 1_024;
+/// Payload bytes of one group.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Entries that are given up in one transaction.
+pub(crate) const GIVE_UP_MAX: usize = 10_000;
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Commit(Commit, Answer<Result<Committed, CommitError>>),
+    Settle(Vec<Settlement>, Answer<Result<Vec<Settled>, BackendError>>),
+    /// Give up one slice of waiting entries; how many.
+    Purge(queue::PurgeRequest, Answer<Result<u64, BackendError>>),
+    /// Expiry, checkpoint, retention, reserve: whatever is due.
+    Upkeep(Answer<Result<(), BackendError>>),
+    Close(Answer<Result<(), BackendError>>),
+}
+
+/// The thread's own state.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) db: Connection,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) next: Seq,
+    pub(crate) next_settle: u64,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) reserve: Reserve,
+    pub(crate) wal: Wal,
+    pub(crate) history_ms: u64,
+    pub(crate) first_expiry_ms: u64,
+}
+
+/// A command of a group that was written, to be answered after the commit.
+enum Written {
+    Commit(Vec<Published>, Answer<Result<Committed, CommitError>>),
+    Settle(Vec<Settled>, Answer<Result<Vec<Settled>, BackendError>>),
+}
+
+/// A group on its way to the disk.
+#[derive(Default)]
+struct Group {
+    facts: Vec<Fact>,
+    settle: Packer,
+    claimed: Vec<Seq>,
+    written: Vec<Written>,
+}
+
+impl Writer {
+    /// Works until it is closed, or until it fails.
+    pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut carried = None;
+        while let Some(first) = carried.take().or_else(|| commands.blocking_recv()) {
+            match first {
+                Command::Commit(..) | Command::Settle(..) => {
+                    let group = gather(first, &mut commands, &mut carried);
+                    self.group(group, false);
+                }
+                Command::Purge(request, answer) => reply(answer, self.purge(&request)),
+                Command::Upkeep(answer) => reply(answer, self.upkeep()),
+                Command::Close(answer) => {
+                    commands.close();
+                    reply(answer, self.close());
+                    return;
+                }
+            }
+            if self.shared.status.failure().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Writes a group and answers it. `hard`: the disk is full and this is the second try.
+    fn group(&mut self, commands: Vec<Command>, hard: bool) {
+        let began = self.shared.clock.now();
+        let size = commands.len();
+        let mut kept = Vec::new();
+        let mut group = Group::default();
+        let mut pending = Pending::new(self.next);
+        let done = self.write(commands, &mut group, &mut pending, &mut kept).and_then(|()| {
+            if !group.settle.is_empty() {
+                tables::write_settle(&self.db, self.next_settle, &group.settle)?;
+            }
+            self.db.execute_batch("COMMIT")
+        });
+        if let Err(error) = done {
+            self.undo(&error, group, kept, hard);
+            return;
+        }
+        self.next = pending.next;
+        self.next_settle += u64::from(!group.settle.is_empty());
+        let took = self.shared.clock.now().mono.since_ms(began.mono);
+        let seconds = f64::from(u32::try_from(took).unwrap_or(u32::MAX)) / 1000.0;
+        self.shared.observer.batch(size, seconds);
+        let destroyed = self.apply(group.facts);
+        for app in destroyed {
+            // a failure is remembered by the store's status and answered there
+            if let Err(error) = self.give_up_all(app, Reason::Destroyed) {
+                tracing::error!(%app, %error, "giving up a destroyed application's events");
+            }
+        }
+        for written in group.written {
+            answer(written);
+        }
+        self.wal.after_commit(&self.db, &self.shared.status);
+    }
+
+    fn write(
+        &mut self,
+        commands: Vec<Command>,
+        group: &mut Group,
+        pending: &mut Pending,
+        kept: &mut Vec<Kept>,
+    ) -> rusqlite::Result<()> {
+        let mut commands = commands.into_iter();
+        let begun = self.db.execute_batch("BEGIN IMMEDIATE");
+        if let Err(error) = begun {
+            kept.extend(commands.map(Kept::Untried));
+            return Err(error);
+        }
+        while let Some(command) = commands.next() {
+            let wrote = self.write_one(command, group, pending, kept);
+            if let Err(error) = wrote {
+                kept.extend(commands.map(Kept::Untried));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_one(
+        &mut self,
+        command: Command,
+        group: &mut Group,
+        pending: &mut Pending,
+        kept: &mut Vec<Kept>,
+    ) -> rusqlite::Result<()> {
+        let from = group.facts.len();
+        match command {
+            Command::Commit(commit, sender) if !self.has_room_for(&commit) => {
+                reply(sender, Err(decide::refused(BackendError::DiskFull)));
+            }
+            Command::Commit(commit, sender) => {
+                match decide::commit(&self.db, &self.shared, pending, &commit) {
+                    Ok((facts, published)) => {
+                        group.facts.extend(facts);
+                        group.written.push(Written::Commit(published, sender));
+                    }
+                    Err(Refusal::Commit(error)) => reply(sender, Err(error)),
+                    Err(Refusal::Sqlite(error)) => {
+                        kept.push(Kept::Commit(sender));
+                        return Err(error);
+                    }
+                }
+            }
+            Command::Settle(settlements, sender) => {
+                let (facts, settled, claimed) = decide::settle(&self.shared, &settlements);
+                group.facts.extend(facts);
+                group.claimed.extend(claimed);
+                kept.push(Kept::Settle(settlements));
+                group.written.push(Written::Settle(settled, sender));
+            }
+            Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => {}
+        }
+        for fact in group.facts.iter().skip(from) {
+            tables::write(&self.db, fact, &mut group.settle)?;
+        }
+        Ok(())
+    }
+
+    /// While the disk is full only what frees it is written; the reserve is not for appends.
+    fn has_room_for(&self, commit: &Commit) -> bool {
+        let frees = !commit.garbage.is_empty() || !commit.swept.is_empty();
+        frees || !self.shared.status.disk_full.load(Ordering::Acquire)
+    }
+
+    /// Takes a group back that could not be written.
+    fn undo(&mut self, error: &rusqlite::Error, group: Group, kept: Vec<Kept>, hard: bool) {
+        if !self.db.is_autocommit() {
+            // SQLite may have rolled back by itself; if neither works, the failure below is final
+            if let Err(error) = self.db.execute_batch("ROLLBACK") {
+                self.shared.status.fail(&format!("rolling back: {error}"));
+            }
+        }
+        let mut engine = self.shared.engine();
+        for seq in &group.claimed {
+            engine.release(*seq);
+        }
+        drop(engine);
+        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        let why = if full && self.shared.status.failure().is_none() {
+            self.shared.status.disk_full.store(true, Ordering::Release);
+            BackendError::DiskFull
+        } else {
+            tracing::error!(%error, "the store has failed");
+            self.shared.status.fail(&format!("writing: {error}"))
+        };
+        let slice = full && !hard && self.reserve.give().unwrap_or(false);
+        self.answer_undone(group.written, kept, &why, slice);
+    }
+
+    /// Answers what was undone; with a slice of the reserve the settlements are tried again.
+    fn answer_undone(
+        &mut self,
+        written: Vec<Written>,
+        kept: Vec<Kept>,
+        why: &BackendError,
+        slice: bool,
+    ) {
+        let mut again = Vec::new();
+        let mut settlements = Vec::new();
+        for kept in kept {
+            match kept {
+                Kept::Commit(sender) => reply(sender, Err(decide::refused(why.clone()))),
+                Kept::Settle(list) => settlements.push(list),
+                Kept::Untried(command) => again.push(command),
+            }
+        }
+        let mut settlements = settlements.into_iter();
+        let mut retry = Vec::new();
+        for written in written {
+            match written {
+                Written::Commit(_, sender) => reply(sender, Err(decide::refused(why.clone()))),
+                Written::Settle(_, sender) => {
+                    retry.extend(settlements.next().map(|list| Command::Settle(list, sender)));
+                }
+            }
+        }
+        for command in again {
+            match command {
+                Command::Commit(_, sender) => reply(sender, Err(decide::refused(why.clone()))),
+                settle @ Command::Settle(..) => retry.push(settle),
+                Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => {}
+            }
+        }
+        if slice && !retry.is_empty() {
+            return self.group(retry, true);
+        }
+        for command in retry {
+            if let Command::Settle(_, sender) = command {
+                reply(sender, Err(why.clone()));
+            }
+        }
+    }
+
+    /// Applies what is on disk to the engine; the applications that were destroyed by it.
+    fn apply(&mut self, facts: Vec<Fact>) -> Vec<AppId> {
+        let now = self.shared.steady();
+        let (mut woken, mut destroyed) = (BTreeSet::new(), Vec::new());
+        let mut cached = Vec::new();
+        let mut engine = self.shared.engine();
+        for fact in facts {
+            match fact {
+                Fact::Append(append) => {
+                    let state = match append.route {
+                        Route::Ready => State::Ready,
+                        Route::Ignored(_) => State::Ignored,
+                    };
+                    self.shared.observer.event(append.entry.kind, state);
+                    engine.append(append.app, append.entry, append.route);
+                    if state == State::Ready {
+                        woken.insert(append.app);
+                        cached.push((append.entry.seq, append.payload));
+                    }
+                }
+                Fact::Close { seq, mark } => {
+                    let kind = engine.held(seq).map(|entry| entry.kind);
+                    engine.close(seq, mark, now);
+                    self.checkpoints.settled += 1;
+                    if let (Some(kind), Some((state, _))) = (kind, mark.closed()) {
+                        self.shared.observer.event(kind, state);
+                    }
+                }
+                Fact::Delay { entry, due } => {
+                    self.checkpoints.settled += 1;
+                    engine.delay(entry.seq, entry, due);
+                    self.shared.observer.event(entry.kind, State::Delayed);
+                }
+                Fact::Configure(configured) => {
+                    let app = configured.application.id;
+                    if configured.application.status == ApplicationStatus::Destroyed {
+                        destroyed.push(app);
+                    }
+                    engine.configure(configured);
+                    woken.insert(app);
+                }
+                Fact::Attempt { .. }
+                | Fact::Put { .. }
+                | Fact::Delete(_)
+                | Fact::Garbage(_)
+                | Fact::Swept(_) => {}
+            }
+        }
+        drop(engine);
+        let mut cache = self.shared.cache();
+        for (seq, payload) in cached {
+            cache.put(seq, payload);
+        }
+        drop(cache);
+        self.shared.wake(&woken);
+        destroyed
+    }
+
+    /// Writes a transaction of the writer's own: all facts or none.
+    pub(crate) fn transaction(
+        &mut self,
+        facts: &[Fact],
+        also: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), BackendError> {
+        let mut settle = Packer::default();
+        let wrote = self.db.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
+            facts.iter().try_for_each(|fact| tables::write(&self.db, fact, &mut settle))?;
+            if !settle.is_empty() {
+                tables::write_settle(&self.db, self.next_settle, &settle)?;
+            }
+            also(&self.db)?;
+            self.db.execute_batch("COMMIT")
+        });
+        match wrote {
+            Ok(()) => {
+                self.next_settle += u64::from(!settle.is_empty());
+                Ok(())
+            }
+            Err(error) => Err(self.own_failure(&error)),
+        }
+    }
+
+    fn own_failure(&mut self, error: &rusqlite::Error) -> BackendError {
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            return self.shared.status.fail(&format!("rolling back: {error}"));
+        }
+        if error.sqlite_error_code() != Some(ErrorCode::DiskFull) {
+            tracing::error!(%error, "the store has failed");
+            return self.shared.status.fail(&format!("writing: {error}"));
+        }
+        self.shared.status.disk_full.store(true, Ordering::Release);
+        // whoever asked tries again: with the next tick, or as the next slice of a purge
+        if let Err(error) = self.reserve.give() {
+            tracing::warn!(%error, "letting go of the reserve");
+        }
+        BackendError::DiskFull
+    }
+
+    /// Gives up claimed entries; they are released if that cannot be written.
+    pub(crate) fn give_up(&mut self, claimed: &[Seq], reason: Reason) -> Result<(), BackendError> {
+        let mark = Mark::Closed(reason);
+        let facts: Vec<Fact> = claimed.iter().map(|&seq| Fact::Close { seq, mark }).collect();
+        let wrote = self.transaction(&facts, |_| Ok(()));
+        if wrote.is_ok() {
+            self.apply(facts);
+        } else {
+            let mut engine = self.shared.engine();
+            for seq in claimed {
+                engine.release(*seq);
+            }
+        }
+        wrote
+    }
+
+    pub(crate) fn give_up_all(&mut self, app: AppId, reason: Reason) -> Result<(), BackendError> {
+        loop {
+            let claimed = self.shared.engine().claim_waiting(app, &[], &[], GIVE_UP_MAX);
+            if claimed.is_empty() {
+                return Ok(());
+            }
+            self.give_up(&claimed, reason)?;
+        }
+    }
+
+    fn purge(&mut self, request: &queue::PurgeRequest) -> Result<u64, BackendError> {
+        let (states, kinds) = (&request.states, &request.kinds);
+        let claimed = self.shared.engine().claim_waiting(request.app, states, kinds, GIVE_UP_MAX);
+        if claimed.is_empty() {
+            return Ok(0);
+        }
+        self.give_up(&claimed, Reason::Purged)?;
+        Ok(u64::try_from(claimed.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a group needs to be answered or tried again if it is undone.
+enum Kept {
+    /// A commit that was not written.
+    Commit(Answer<Result<Committed, CommitError>>),
+    /// The settlements of a command that was written, in the order of [`Group::written`].
+    Settle(Vec<Settlement>),
+    /// A command that was not looked at.
+    Untried(Command),
+}
+
+/// Takes what waits. A command that changes an application ends the group, so that routes are always
+/// decided by configurations that stand; one that is not for a group is carried over.
+fn gather(
+    first: Command,
+    commands: &mut mpsc::Receiver<Command>,
+    carried: &mut Option<Command>,
+) -> Vec<Command> {
+    let mut bytes = weight(&first);
+    let mut last = ends_group(&first);
+    let mut group = vec![first];
+    while !last
+        && group.len() < GROUP_MAX
+        && bytes < GROUP_BYTES_MAX
+        && let Ok(command) = commands.try_recv()
+    {
+        if !matches!(command, Command::Commit(..) | Command::Settle(..)) {
+            *carried = Some(command);
+            break;
+        }
+        bytes += weight(&command);
+        last = ends_group(&command);
+        group.push(command);
+    }
+    group
+}
+
+fn weight(command: &Command) -> usize {
+    match command {
+        Command::Commit(commit, _) => commit.events.iter().map(|event| event.payload.len()).sum(),
+        Command::Settle(settlements, _) => {
+            let body = |s: &Settlement| s.attempt.as_ref().map_or(0, |attempt| attempt.body.len());
+            settlements.iter().map(body).sum()
+        }
+        Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => 0,
+    }
+}
+
+fn ends_group(command: &Command) -> bool {
+    let Command::Commit(commit, _) = command else { return false };
+    commit.put.iter().any(|put| put.key.kind == queue::RecordKind::Application)
+}
+
+fn answer(written: Written) {
+    match written {
+        Written::Commit(events, sender) => reply(sender, Ok(Committed { events })),
+        Written::Settle(settled, sender) => reply(sender, Ok(settled)),
+    }
+}
+
+/// Answers; nobody minds if the caller is gone.
+fn reply<T>(sender: Answer<T>, answer: T) {
+    drop(sender.send(answer));
+}

@@ -1,0 +1,207 @@
+//! One queue, two consumers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{AppId, EventKind, Mode};
+use tokio_util::task::TaskTracker;
+
+use queue::{Backend, LeaseError, Lessee, Load, Resolution, Settled, State};
+
+use crate::harness::{APP, Bed, bodies, event, settlement};
+
+#[tokio::test]
+async fn events_come_in_order_and_are_settled_once() {
+    let bed = Bed::new().await;
+    let published = bed.events(["1", "2", "3"]).await;
+    assert!(published.iter().all(|event| event.state == State::Ready));
+    let leased = bed.pull(2).await;
+    assert_eq!(bodies(&leased), ["1", "2"]);
+    assert_eq!(bed.settle(&leased, Resolution::Done).await, [Settled::Accepted; 2]);
+    assert_eq!(bed.settle(&leased, Resolution::Done).await, [Settled::Already; 2]);
+    assert_eq!(bodies(&bed.pull(16).await), ["3"]);
+    assert!(bed.pull(16).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_lease_ends_behind_what_waits_and_its_handle_is_stale() {
+    let bed = Bed::new().await;
+    bed.events(["1"]).await;
+    let first = bed.pull(1).await;
+    bed.hands.pass(29_999);
+    assert!(bed.pull(1).await.is_empty());
+    bed.events(["2"]).await;
+    bed.hands.pass(1);
+    assert_eq!(bed.settle(&first, Resolution::Done).await, [Settled::Stale]);
+    let again = bed.pull(16).await;
+    assert_eq!(bodies(&again), ["2", "1"]);
+    assert_eq!(bed.settle(&first, Resolution::Done).await, [Settled::Stale]);
+    assert_eq!(bed.settle(&again, Resolution::Done).await, [Settled::Accepted; 2]);
+    bed.hands.pass(30_001);
+    assert_eq!(bed.settle(&again, Resolution::Done).await, [Settled::Stale; 2]);
+}
+
+#[tokio::test]
+async fn handles_of_others_are_unknown() {
+    let bed = Bed::new().await;
+    bed.configure(AppId(2), |_| {}).await;
+    bed.events(["1"]).await;
+    let leased = bed.pull(1).await;
+    let mut theirs = settlement(&leased[0], Resolution::Done);
+    theirs.app = AppId(2);
+    let mut invented = settlement(&leased[0], Resolution::Done);
+    invented.handle.lease += 1;
+    let mut elsewhere = settlement(&leased[0], Resolution::Done);
+    elsewhere.handle.event.origin ^= 1;
+    let answers = bed.store.settle(vec![theirs, invented, elsewhere]).await.unwrap();
+    assert_eq!(answers, [Settled::Unknown, Settled::Stale, Settled::Unknown]);
+    assert_eq!(bed.settle(&leased, Resolution::Done).await, [Settled::Accepted]);
+}
+
+#[tokio::test]
+async fn a_repeat_within_one_call_is_answered_like_the_first() {
+    let bed = Bed::new().await;
+    bed.events(["1"]).await;
+    let leased = bed.pull(1).await;
+    let twice = [leased[0].clone(), leased[0].clone()];
+    let answers = bed.settle(&twice, Resolution::Done).await;
+    assert_eq!(answers, [Settled::Accepted, Settled::Already]);
+}
+
+#[tokio::test]
+async fn retries_wait_and_count_attempts() {
+    let bed = Bed::new().await;
+    bed.events(["1", "2"]).await;
+    let leased = bed.pull(1).await;
+    bed.settle(&leased, Resolution::Retry { after_ms: 5_000 }).await;
+    let load = bed.store.load(Some(APP));
+    assert_eq!((load.ready, load.delayed, load.leased), (1, 1, 0));
+    assert_eq!(bodies(&bed.pull(16).await), ["2"]);
+    bed.hands.pass(5_000);
+    let again = bed.pull(16).await;
+    assert_eq!((bodies(&again), again[0].attempts), (vec!["1"], 1));
+    assert_eq!(again[0].since_first_attempt_ms, Some(5_000));
+}
+
+#[tokio::test]
+async fn a_lease_given_back_goes_to_the_front() {
+    let bed = Bed::new().await;
+    bed.events(["1", "2"]).await;
+    let leased = bed.pull(1).await;
+    assert_eq!(bed.settle(&leased, Resolution::Return).await, [Settled::Accepted]);
+    assert_eq!(bodies(&bed.pull(16).await), ["1", "2"]);
+}
+
+#[tokio::test]
+async fn max_bytes_leaves_the_rest_in_place() {
+    let bed = Bed::new().await;
+    bed.events(["12345", "67890", "x"]).await;
+    let mut request = Bed::request(16);
+    request.max_bytes = 9;
+    let leased = bed.store.lease(request.clone()).await.unwrap();
+    assert_eq!(bodies(&leased), ["12345"]);
+    request.max_bytes = 1;
+    assert_eq!(bodies(&bed.store.lease(request).await.unwrap()), ["67890"]);
+}
+
+#[tokio::test]
+async fn the_mode_says_whose_queue_it_is() {
+    let bed = Bed::new().await;
+    bed.events(["1"]).await;
+    assert!(bed.store.runnable(None, 10).is_empty());
+    bed.configure(APP, |app| {
+        app.config.mode = Mode::Push;
+        app.config.notification_url = "http://127.0.0.1:1/".to_owned();
+    })
+    .await;
+    assert!(matches!(bed.try_pull(1).await, Err(LeaseError::WrongMode)));
+    assert_eq!(bed.store.runnable(None, 10), [APP]);
+    let mut request = Bed::request(1);
+    request.by = Lessee::Push;
+    let leased = bed.store.lease(request).await.unwrap();
+    bed.settle(&leased, Resolution::Retry { after_ms: 3_600_000 }).await;
+    bed.configure(APP, |app| app.config.mode = Mode::Pull).await;
+    let due = bed.pull(1).await;
+    assert_eq!((bodies(&due), due[0].attempts), (vec!["1"], 1));
+}
+
+#[tokio::test]
+async fn runnable_goes_round() {
+    let bed = Bed::new().await;
+    for app in [1, 2, 3] {
+        bed.configure(AppId(app), |app| {
+            app.config.mode = Mode::Push;
+            app.config.notification_url = "http://127.0.0.1:1/".to_owned();
+        })
+        .await;
+        let mut event = event("x");
+        event.app = AppId(app);
+        bed.publish(vec![event]).await.unwrap();
+    }
+    assert_eq!(bed.store.runnable(None, 2), [AppId(1), AppId(2)]);
+    assert_eq!(bed.store.runnable(Some(AppId(2)), 9), [AppId(3), AppId(1), AppId(2)]);
+}
+
+#[tokio::test]
+async fn a_poll_waits_for_an_event_and_polls_are_served_in_turn() {
+    let bed = Arc::new(Bed::new().await);
+    let (tracker, mut polls) = (TaskTracker::new(), Vec::new());
+    for _ in 0..3 {
+        let (bed, (entered, seen)) = (Arc::clone(&bed), tokio::sync::oneshot::channel());
+        polls.push(tracker.spawn(async move {
+            let mut request = Bed::request(1);
+            request.wait = Duration::from_mins(1);
+            let lease = bed.store.lease(request);
+            entered.send(()).unwrap();
+            lease.await.unwrap()
+        }));
+        seen.await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    bed.events(["1", "2", "3"]).await;
+    let mut got = Vec::new();
+    for poll in polls {
+        got.push(bodies(&poll.await.unwrap()).concat());
+    }
+    assert_eq!(got, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_poll_that_hangs_up_takes_nothing() {
+    let bed = Bed::new().await;
+    let mut request = Bed::request(16);
+    request.wait = Duration::from_mins(1);
+    let poll = tokio::time::timeout(Duration::ZERO, bed.store.lease(request));
+    assert!(poll.await.is_err());
+    bed.events(["1"]).await;
+    assert_eq!(bodies(&bed.pull(16).await), ["1"]);
+}
+
+#[tokio::test]
+async fn a_waiting_poll_learns_of_a_mode_switch() {
+    let bed = Arc::new(Bed::new().await);
+    let waiting = Arc::clone(&bed);
+    let poll = TaskTracker::new().spawn(async move {
+        let mut request = Bed::request(1);
+        request.wait = Duration::from_mins(1);
+        waiting.store.lease(request).await
+    });
+    tokio::task::yield_now().await;
+    bed.configure(APP, |app| app.config.mode = Mode::Push).await;
+    assert!(matches!(poll.await.unwrap(), Err(LeaseError::WrongMode)));
+}
+
+#[tokio::test]
+async fn what_nobody_wants_is_ignored_with_its_reason() {
+    let bed = Bed::new().await;
+    bed.configure(APP, |app| app.config.delete = false).await;
+    let ignored = bed.events(["1"]).await;
+    assert_eq!(ignored[0].state, State::Ignored);
+    assert_eq!(ignored[0].reason.unwrap().name(), "SwitchOff");
+    bed.configure(APP, |app| app.config.mode = Mode::Push).await;
+    let mut other = event("2");
+    other.kind = EventKind::PullComplete;
+    let ignored = bed.publish(vec![other]).await.unwrap();
+    assert_eq!(ignored[0].reason.unwrap().name(), "NoNotificationUrl");
+    assert_eq!(bed.store.load(Some(APP)), Load::default());
+}

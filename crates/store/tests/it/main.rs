@@ -1,0 +1,12 @@
+//! The store against real files: what is promised by `queue::Backend` and by the design's section 6.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod leasing;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod upkeep;

@@ -1,0 +1,139 @@
+//! Commits: all or nothing, and once.
+
+use model::{AppId, ApplicationStatus};
+use queue::{
+    Backend, Commit, CommitError, Load, RecordKey, RecordKind, RecordPut, RecordQuery, State, Term,
+};
+
+use crate::harness::{APP, Bed, event};
+
+fn key(id: &str) -> RecordKey {
+    RecordKey { kind: RecordKind::Media, app: APP, id: id.to_owned() }
+}
+
+fn put(id: &str, body: &'static str, terms: Vec<Term>) -> RecordPut {
+    RecordPut { key: key(id), body: body.into(), terms }
+}
+
+#[tokio::test]
+async fn a_refused_commit_changes_nothing() {
+    let bed = Bed::new().await;
+    let first = Commit { put: vec![put("1", "a", vec![])], ..Commit::default() };
+    bed.store.commit(first).await.unwrap();
+    let stale = Commit {
+        expect: vec![(key("2"), None), (key("1"), Some(7))],
+        put: vec![put("2", "b", vec![])],
+        delete: vec![key("1")],
+        events: vec![event("x")],
+        garbage: vec!["object".to_owned()],
+        swept: vec![],
+    };
+    let refused = bed.store.commit(stale).await;
+    assert!(matches!(refused, Err(CommitError::Conflict(conflict)) if conflict == key("1")));
+    let found = bed.store.get(vec![key("1"), key("2")]).await.unwrap();
+    assert_eq!(found[0].as_ref().map(|record| record.version), Some(1));
+    assert_eq!(found[1], None);
+    assert_eq!(bed.store.load(None), Load::default());
+    assert!(bed.store.garbage(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn records_and_events_stand_together() {
+    let bed = Bed::new().await;
+    let commit = Commit {
+        expect: vec![(key("1"), None)],
+        put: vec![put("1", "a", vec![])],
+        events: vec![event("x")],
+        garbage: vec!["object".to_owned()],
+        ..Commit::default()
+    };
+    bed.store.commit(commit.clone()).await.unwrap();
+    assert!(matches!(bed.store.commit(commit).await, Err(CommitError::Conflict(_))));
+    let bed = bed.crash();
+    assert_eq!(bed.store.load(None).ready, 1);
+    assert_eq!(bed.store.garbage(9).await.unwrap(), ["object"]);
+    let swept = Commit { swept: vec!["object".to_owned()], ..Commit::default() };
+    bed.store.commit(swept).await.unwrap();
+    assert!(bed.store.garbage(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn records_are_found_by_their_present_terms() {
+    let bed = Bed::new().await;
+    let term = |value: &str| Term { name: "class", value: value.to_owned() };
+    for id in ["a", "b", "c"] {
+        let commit = Commit { put: vec![put(id, "x", vec![term("1")])], ..Commit::default() };
+        bed.store.commit(commit).await.unwrap();
+    }
+    let moved = Commit { put: vec![put("b", "y", vec![term("2")])], ..Commit::default() };
+    bed.store.commit(moved).await.unwrap();
+    let query = RecordQuery {
+        kind: RecordKind::Media,
+        app: Some(APP),
+        term: Some(term("1")),
+        after: None,
+        limit: 1,
+    };
+    let first = bed.store.find(query.clone()).await.unwrap();
+    assert_eq!((first.records[0].key.id.as_str(), first.more), ("a", true));
+    let after = Some(first.records[0].key.clone());
+    let second = bed.store.find(RecordQuery { after, ..query.clone() }).await.unwrap();
+    assert_eq!((second.records[0].key.id.as_str(), second.more), ("c", false));
+    let all = RecordQuery { term: None, app: None, limit: 10, ..query };
+    let all = bed.store.find(all).await.unwrap();
+    assert_eq!(all.records.len(), 3);
+    assert_eq!(all.records[1].version, 2);
+}
+
+#[tokio::test]
+async fn an_event_key_names_one_event_for_a_day() {
+    let bed = Bed::new().await;
+    let keyed = |body: &str| {
+        let mut event = event(body);
+        event.key = Some("order-17".to_owned());
+        event
+    };
+    let first = bed.publish(vec![keyed("a"), keyed("a")]).await.unwrap();
+    assert_eq!(first[0].id, first[1].id);
+    let again = bed.publish(vec![event("b"), keyed("a")]).await.unwrap();
+    assert_eq!(again[1].id, first[0].id);
+    assert_eq!(again[1].state, State::Ready);
+    let other = bed.publish(vec![event("c"), keyed("z")]).await;
+    assert!(matches!(other, Err(CommitError::EventKeyReused(1))));
+    assert_eq!(bed.store.load(None).ready, 2);
+    bed.hands.pass(24 * 3600 * 1000);
+    let next_day = bed.publish(vec![keyed("z")]).await.unwrap();
+    assert_ne!(next_day[0].id, first[0].id);
+}
+
+#[tokio::test]
+async fn unknown_and_destroyed_applications_take_nothing() {
+    let bed = Bed::new().await;
+    let mut stray = event("x");
+    stray.app = AppId(77);
+    let refused = bed.publish(vec![event("y"), stray]).await;
+    assert!(matches!(refused, Err(CommitError::UnknownApplication(AppId(77)))));
+    bed.events(["1", "2"]).await;
+    let leased = bed.pull(1).await;
+    bed.configure(APP, |app| app.status = ApplicationStatus::Destroyed).await;
+    assert_eq!(bed.store.load(None), Load::default());
+    let detail = bed.store.event(APP, leased[0].handle.event).await.unwrap().unwrap();
+    assert_eq!(
+        (detail.row.state, detail.row.reason.unwrap().name()),
+        (State::Dead, "ApplicationDestroyed")
+    );
+    assert!(bed.publish(vec![event("3")]).await.is_err());
+}
+
+#[tokio::test]
+async fn limits_on_open_events_hold_and_free_up() {
+    let bed = Bed::with(|options| options.open_per_application = 2).await;
+    bed.events(["1"]).await;
+    let refused = bed.publish(vec![event("2"), event("3")]).await;
+    assert!(matches!(refused, Err(CommitError::TooManyOpen(APP))));
+    bed.events(["2"]).await;
+    assert!(bed.publish(vec![event("3")]).await.is_err());
+    let leased = bed.pull(1).await;
+    bed.settle(&leased, queue::Resolution::Done).await;
+    bed.events(["3"]).await;
+}

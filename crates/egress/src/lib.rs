@@ -1,1 +1,26 @@
-//! The only code that connects to addresses that users chose
+//! The only code that connects to addresses that users chose: PUSH targets, and media to be fetched.
+//!
+//! [`Client::exchange`] sends one HTTP/1.1 request and reads the beginning of the answer. On the way:
+//! the URL is checked against the [`Policy`], its host is resolved, every resolved address is
+//! checked, and the connection goes to an address that was checked; nothing is resolved twice. One
+//! deadline covers all of it, and every byte that a hostile receiver may make us hold is bounded.
+//!
+//! Deliberately absent: redirects (a receiver could send us inside), proxies from the environment,
+//! cookies, decompression, HTTP/2.
+
+pub mod address;
+pub mod cidr;
+pub mod client;
+mod connect;
+mod meter;
+pub mod policy;
+mod pool;
+pub mod resolve;
+pub mod tls;
+
+pub use address::{Class, classify};
+pub use cidr::{Cidr, CidrError};
+pub use client::{Client, Exchange, ExchangeError, Limits, Request};
+pub use policy::{Policy, Refusal};
+pub use resolve::{Resolve, SystemResolver};
+pub use tls::{Roots, RootsError};

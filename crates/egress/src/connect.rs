@@ -1,0 +1,117 @@
+//! From a checked URL to a connection: resolve, check every address, connect to a checked one, TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use crate::client::ExchangeError;
+use crate::meter::Stream;
+use crate::policy::Policy;
+use crate::resolve::Resolve;
+
+/// Addresses of one name that are tried at most; a name with more is not more reachable.
+const ADDRESSES_MAX: usize = 8;
+
+/// Everything that making a connection needs.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    pub(crate) policy: Policy,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) tls: Arc<ClientConfig>,
+}
+
+impl Connector {
+    /// A connection to the URL's host, which has been checked as far as it is literal.
+    pub(crate) async fn connect(
+        &self,
+        url: &Url,
+        deadline: Instant,
+    ) -> Result<Box<dyn Stream>, ExchangeError> {
+        let addresses = self.addresses(url).await?;
+        let tcp = self.first(&addresses, deadline).await?;
+        if url.scheme() != "https" {
+            return Ok(Box::new(tcp));
+        }
+        let name = server_name(url)?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let tls = connector.connect(name, tcp).await;
+        Ok(Box::new(tls.map_err(|error| ExchangeError::Tls(error.to_string()))?))
+    }
+
+    /// The addresses of the host, every one of them allowed: a name that leads inside with one of
+    /// its addresses is not trusted with the others.
+    async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, ExchangeError> {
+        let port = url.port_or_known_default().unwrap_or(0);
+        let found = match url.host() {
+            Some(Host::Ipv4(address)) => vec![SocketAddr::new(address.into(), port)],
+            Some(Host::Ipv6(address)) => vec![SocketAddr::new(address.into(), port)],
+            Some(Host::Domain(name)) => {
+                let found = self.resolver.resolve(name, port).await;
+                found.map_err(|error| ExchangeError::Resolve(error.to_string()))?
+            }
+            None => Vec::new(),
+        };
+        if found.is_empty() {
+            return Err(ExchangeError::Resolve("the name has no address".to_owned()));
+        }
+        for &address in &found {
+            self.policy.check(address)?;
+        }
+        Ok(found)
+    }
+
+    /// Connects to the first address that answers. Each but the last gets its even share of the
+    /// time that is left, so that one dead address does not use it up.
+    async fn first(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<TcpStream, ExchangeError> {
+        let mut left = u32::try_from(addresses.len().min(ADDRESSES_MAX)).unwrap_or(1);
+        let mut last = None;
+        for &address in addresses.iter().take(ADDRESSES_MAX) {
+            let now = Instant::now();
+            let share = deadline.saturating_duration_since(now) / left.max(1);
+            left = left.saturating_sub(1);
+            let connected = timeout_at(now + share, TcpStream::connect(address)).await;
+            let error = match connected {
+                Ok(Ok(tcp)) => {
+                    self.check_connection(&tcp, address)?;
+                    return Ok(tcp);
+                }
+                Ok(Err(error)) => error,
+                Err(_) => io::Error::from(io::ErrorKind::TimedOut),
+            };
+            last = Some(ExchangeError::Connect { address, error });
+        }
+        Err(last.unwrap_or(ExchangeError::TimedOut))
+    }
+
+    fn check_connection(&self, tcp: &TcpStream, address: SocketAddr) -> Result<(), ExchangeError> {
+        let failed = |error| ExchangeError::Connect { address, error };
+        self.policy
+            .check_ends(tcp.local_addr().map_err(failed)?, tcp.peer_addr().map_err(failed)?)?;
+        tcp.set_nodelay(true).map_err(failed)
+    }
+}
+
+fn server_name(url: &Url) -> Result<ServerName<'static>, ExchangeError> {
+    let invalid =
+        || ExchangeError::Tls("the host is no name that a certificate can have".to_owned());
+    Ok(match url.host().ok_or_else(invalid)? {
+        Host::Ipv4(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
+        Host::Ipv6(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            ServerName::try_from(name.to_owned())
+                .map_err(|error| ExchangeError::Tls(error.to_string()))?
+        }
+    })
+}

@@ -1,0 +1,102 @@
+//! A connection that counts what it reads, and stops reading at a limit.
+//!
+//! The count tells whether a reused connection died before the first byte of an answer, which
+//! decides whether the request may be sent again. The limit ends what hyper would read on and on:
+//! endless interim answers (1xx) and headers.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a connection can be: TCP, or TLS over it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The count and the limit of one connection, shared between the connection, which hyper owns, and
+/// the exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    read: AtomicU64,
+    limit: AtomicU64,
+}
+
+impl Meter {
+    /// Bytes read so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Lets that many more bytes be read from here on.
+    pub(crate) fn grant(&self, bytes: u64) {
+        self.limit.store(self.read().saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// Whether nothing more may be read.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.read() >= self.limit.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream under a [`Meter`].
+pub(crate) struct Metered {
+    inner: Box<dyn Stream>,
+    meter: Arc<Meter>,
+}
+
+impl Metered {
+    pub(crate) fn new(inner: Box<dyn Stream>, meter: Arc<Meter>) -> Self {
+        Self { inner, meter }
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.meter.exhausted() {
+            return Poll::Ready(Err(io::Error::other("the answer is too large")));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let grown = buf.filled().len().saturating_sub(before);
+        self.meter.read.fetch_add(u64::try_from(grown).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}

@@ -1,0 +1,11 @@
+//! Egress against hostile addresses and real hostile receivers on the loopback interface.
+
+// marked as tests, so that their shared functions may unwrap
+#[cfg(test)]
+mod addresses;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod secure;

@@ -1,1 +1,36 @@
-//! The HTTP surface: API 3.0, the COS surface, media files
+//! The HTTP surface: API 3.0, the COS surface, media files.
+//!
+//! ```text
+//! socket ─ server ─▶ http ─▶ auth ─▶ rate ─▶ wire (schema) ─▶ actions ─▶ Backend, Library
+//!                      │      who        how often               what
+//!                      ├─▶ cos     a request signed with an upload session's key
+//!                      └─▶ files   /media/…
+//! ```
+//!
+//! [`Gateway::dispatch`] is the whole of what Callboard can be asked; HTTP is one way to it and the
+//! console another. Deliberately absent: JSON field names and error texts (`wire`), what signatures
+//! are (`sign`), how media are kept (`media`), and TLS, which a proxy in front does better.
+
+mod actions;
+mod auth;
+mod body;
+pub mod bootstrap;
+mod caller;
+mod faults;
+mod gateway;
+mod http;
+mod keyring;
+mod pairs;
+mod params;
+mod rate;
+mod secret;
+mod server;
+mod settings;
+mod stall;
+
+pub use bootstrap::{Bootstrap, BootstrapError, ConfiguredApplication, RootKey};
+pub use caller::Caller;
+pub use gateway::{Gateway, GatewayParts};
+pub use rate::RateLimits;
+pub use server::serve;
+pub use settings::{PullEmpty, Settings, Transport};

@@ -1,0 +1,143 @@
+//! CreateKey, DescribeKeys and DeleteKey: keys that can do no more than the key that made them.
+
+use bytes::Bytes;
+use model::{ApiKey, AppId, Policy, limits};
+use queue::{Commit, CommitError, Record, RecordKey, RecordKind, RecordPut, RecordQuery};
+use sign::seal::Purpose;
+use wire::action::CreateKey;
+use wire::reply::{KeyInfo, KeyReply, KeysReply};
+use wire::{ApiError, Code, Reply, Secret};
+
+use super::applications;
+use crate::caller::Caller;
+use crate::{Gateway, faults, secret};
+
+/// Keys read at once.
+const PAGE: usize = 500;
+
+pub(super) async fn create(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: CreateKey,
+) -> Result<Reply, ApiError> {
+    if request.name.chars().count() > limits::KEY_NAME_CHARS_MAX {
+        let text = format!("`Name` must have at most {} characters.", limits::KEY_NAME_CHARS_MAX);
+        return Err(ApiError::new(Code::InvalidParameterValue, text));
+    }
+    let policy = meant(gateway, request.policy).await?;
+    if !caller.policy.covers(&policy) {
+        return Err(caller.refusal("CreateKey", None));
+    }
+    if all(gateway).await?.len() >= limits::KEYS_MAX {
+        let text = format!("There are {} keys already.", limits::KEYS_MAX);
+        return Err(ApiError::new(Code::LimitExceeded, text));
+    }
+    let drawn = || Ok((format!("AKID{}", secret::random_text(32)?), secret::random_text(32)?));
+    let (secret_id, secret_key) =
+        drawn().map_err(|error: std::io::Error| ApiError::internal(error))?;
+    let sealed = secret::seal(gateway.master(), Purpose::secret_key(&secret_id), &secret_key);
+    let key = ApiKey {
+        secret_id: secret_id.clone(),
+        secret_key: sealed.map_err(ApiError::internal)?,
+        name: request.name,
+        policy,
+        created: gateway.now().wall,
+        root: false,
+    };
+    let commit = Commit {
+        expect: vec![(RecordKey::key(&*secret_id), None)],
+        put: vec![put(&key).map_err(ApiError::internal)?],
+        ..Commit::default()
+    };
+    gateway.backend().commit(commit).await.map_err(faults::commit)?;
+    Ok(Reply::Key(KeyReply { secret_id, secret_key: Secret(secret_key) }))
+}
+
+/// The record of a key.
+pub(crate) fn put(key: &ApiKey) -> serde_json::Result<RecordPut> {
+    let body = Bytes::from(serde_json::to_vec(key)?);
+    Ok(RecordPut { key: RecordKey::key(&*key.secret_id), body, terms: Vec::new() })
+}
+
+/// The policy with 0 made into the id of the default application, which must all exist.
+async fn meant(gateway: &Gateway, policy: Policy) -> Result<Policy, ApiError> {
+    let Policy { actions, applications } = policy;
+    let Some(named) = applications else { return Ok(Policy { actions, applications: None }) };
+    let mut found = Vec::with_capacity(named.len());
+    for (index, AppId(id)) in named.into_iter().enumerate() {
+        let app = if id == 0 { gateway.settings().default_app } else { AppId(id) };
+        if applications::find(gateway, app).await.is_err() {
+            return Err(ApiError::invalid_value(&format!("SubAppIds.{index}"), &id.to_string()));
+        }
+        if !found.contains(&app) {
+            found.push(app);
+        }
+    }
+    Ok(Policy { actions, applications: Some(found) })
+}
+
+/// The keys that can do no more than the caller's, in the order of their ids.
+pub(super) async fn describe(gateway: &Gateway, caller: &Caller) -> Result<Reply, ApiError> {
+    let mut key_set = Vec::new();
+    for record in all(gateway).await? {
+        let key: ApiKey = serde_json::from_slice(&record.body).map_err(ApiError::internal)?;
+        if caller.policy.covers(&key.policy) {
+            key_set.push(KeyInfo::from(&key));
+        }
+    }
+    Ok(Reply::Keys(KeysReply { key_set }))
+}
+
+/// Deletes a key that can do no more than the caller's; its next call is refused.
+pub(super) async fn delete(
+    gateway: &Gateway,
+    caller: &Caller,
+    key_id: &str,
+) -> Result<Reply, ApiError> {
+    let record_key = RecordKey::key(key_id);
+    let found = gateway.backend().get(vec![record_key.clone()]).await.map_err(faults::backend)?;
+    let absent = || ApiError::new(Code::ResourceNotFound, "There is no key with that KeyId.");
+    let record = found.into_iter().next().flatten().ok_or_else(absent)?;
+    let key: ApiKey = serde_json::from_slice(&record.body).map_err(ApiError::internal)?;
+    if !caller.policy.covers(&key.policy) {
+        return Err(caller.refusal("DeleteKey", None));
+    }
+    if key.root {
+        let text =
+            "The root key cannot be deleted; start the server with other values to replace it.";
+        return Err(ApiError::new(Code::FailedOperation, text));
+    }
+    let commit = Commit {
+        expect: vec![(record_key.clone(), Some(record.version))],
+        delete: vec![record_key],
+        ..Commit::default()
+    };
+    let deleted = gateway.backend().commit(commit).await;
+    gateway.keyring().forget(key_id);
+    match deleted {
+        Ok(_) => Ok(Reply::Done),
+        // the record of a key changes by being deleted only
+        Err(CommitError::Conflict(_)) => Err(absent()),
+        Err(error) => Err(faults::commit(error)),
+    }
+}
+
+/// Every key's record.
+async fn all(gateway: &Gateway) -> Result<Vec<Record>, ApiError> {
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let query = RecordQuery {
+            kind: RecordKind::Key,
+            app: Some(AppId(0)),
+            term: None,
+            after: records.last().map(|record| record.key.clone()),
+            limit: PAGE,
+        };
+        let page = gateway.backend().find(query).await.map_err(faults::backend)?;
+        let more = page.more && !page.records.is_empty();
+        records.extend(page.records);
+        if !more {
+            return Ok(records);
+        }
+    }
+}

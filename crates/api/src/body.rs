@@ -1,0 +1,164 @@
+//! Reading API bodies into memory without letting anybody fill it.
+//!
+//! Three bounds: bytes of one body, time for all of it, and bytes of all large bodies together. The
+//! first few KiB of each body are outside the common budget, so that ordinary calls go on while
+//! somebody occupies it with large ones; at the most connections that comes to a bounded sum.
+//! Bodies of objects (the COS surface) do not come through here: they are streamed to disk.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+/// Bytes of each body that the common budget does not count: 8,192 connections times this is
+/// 128 MiB.
+const FREE_BYTES: usize = 16 * 1024;
+/// Bytes of a refused body that are read and thrown away, so that its sender gets to see the answer
+/// instead of a reset connection.
+const DISCARD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long that may take.
+const DISCARD_MS: u64 = 5_000;
+
+/// A body in memory; its share of the budget is returned with it.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) bytes: Bytes,
+    _share: Option<SemaphorePermit<'a>>,
+}
+
+/// Why a body was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// It is longer than allowed. What came of it was thrown away.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    /// It was not complete in time.
+    #[error("the body was not complete after {0:?}")]
+    TooSlow(Duration),
+    /// The connection or the encoding broke.
+    #[error("the body could not be read")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Reads a body of at most `max` bytes within `time`.
+pub(crate) async fn read<'a, B>(
+    mut body: B,
+    max: usize,
+    time: Duration,
+    budget: &'a Semaphore,
+) -> Result<Held<'a>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let deadline = Instant::now() + time;
+    let max_u64 = u64::try_from(max).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > max_u64 {
+        discard(body).await;
+        return Err(BodyError::TooLarge(max));
+    }
+    let mut bytes = BytesMut::new();
+    let mut share: Option<SemaphorePermit<'a>> = None;
+    loop {
+        let frame = timeout_at(deadline, body.frame())
+            .await
+            .map_err(|_elapsed| BodyError::TooSlow(time))?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let length = bytes.len() + data.len();
+        if length > max {
+            drop((bytes, share));
+            discard(body).await;
+            return Err(BodyError::TooLarge(max));
+        }
+        let held = share.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = length.saturating_sub(FREE_BYTES).saturating_sub(held);
+        if let Ok(more @ 1..) = u32::try_from(more) {
+            let permit = timeout_at(deadline, budget.acquire_many(more))
+                .await
+                .map_err(|_elapsed| BodyError::TooSlow(time))?
+                .map_err(|closed| BodyError::Broken(closed.into()))?;
+            match &mut share {
+                Some(share) => share.merge(permit),
+                None => share = Some(permit),
+            }
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Held { bytes: bytes.freeze(), _share: share })
+}
+
+/// Reads on without keeping anything, within bounds.
+pub(crate) async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
+    let mut left = DISCARD_BYTES_MAX;
+    let drain = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    let end = Instant::now() + Duration::from_millis(DISCARD_MS);
+    if timeout_at(end, drain).await.is_err() {
+        tracing::debug!("gave up reading a body that was refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body::Frame;
+    use http_body_util::Full;
+
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(3);
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_share_a_budget_and_small_ones_do_not_wait() {
+        let budget = Semaphore::new(100 * 1024);
+        let large = || Full::new(Bytes::from(vec![1; 100 * 1024]));
+        let first = read(large(), 1 << 20, TIME, &budget).await.unwrap();
+        assert_eq!(budget.available_permits(), FREE_BYTES);
+        let second = read(large(), 1 << 20, TIME, &budget).await;
+        assert!(matches!(second, Err(BodyError::TooSlow(_))));
+        let small = Full::new(Bytes::from(vec![1; FREE_BYTES]));
+        assert_eq!(read(small, 1 << 20, TIME, &budget).await.unwrap().bytes.len(), FREE_BYTES);
+        drop(first);
+        assert_eq!(budget.available_permits(), 100 * 1024);
+        assert!(read(large(), 1 << 20, TIME, &budget).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn length_and_time_are_bounded() {
+        let budget = Semaphore::new(1 << 20);
+        let long = Full::new(Bytes::from(vec![1; 11]));
+        let refused = read(long, 10, TIME, &budget).await;
+        assert!(matches!(refused, Err(BodyError::TooLarge(10))));
+        let slow = read(Silent, 10, TIME, &budget).await;
+        assert!(matches!(slow, Err(BodyError::TooSlow(_))));
+    }
+
+    /// A body that never ends and never says anything.
+    struct Silent;
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            Poll::Pending
+        }
+    }
+}

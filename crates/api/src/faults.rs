@@ -1,0 +1,51 @@
+//! What callers are told when the backend cannot do what an action asked of it.
+
+use queue::{BackendError, CommitError};
+use wire::{ApiError, Code};
+
+/// A failure of the backend. Only our own faults are `InternalError`; a full disk and a stop have
+/// codes that clients may act upon.
+pub(crate) fn backend(error: BackendError) -> ApiError {
+    match error {
+        BackendError::DiskFull => {
+            let text = "The disk of the server is full. Nothing was changed.";
+            ApiError::new(Code::ResourceInsufficient, text).because(error)
+        }
+        BackendError::BadCursor => {
+            let text = "The value specified in the parameter `ScrollToken` is not valid.";
+            ApiError::new(Code::InvalidParameterValue, text).because(error)
+        }
+        BackendError::Closed => {
+            ApiError::new(Code::ServiceUnavailable, "The server is stopping.").because(error)
+        }
+        BackendError::Failed(_) => ApiError::internal(error),
+    }
+}
+
+/// A refused commit. [`CommitError::Conflict`] is for the action to retry; here it means that
+/// retrying did not help.
+pub(crate) fn commit(error: CommitError) -> ApiError {
+    match error {
+        CommitError::Backend(error) => backend(error),
+        CommitError::UnknownApplication(_) => ApiError::invalid_vod_user(),
+        CommitError::EventKeyReused(index) => {
+            let text = format!(
+                "The value specified in the parameter `Events.{index}.EventKey` is not valid: it \
+                 named another event within the last 24 hours."
+            );
+            ApiError::new(Code::InvalidParameterValue, text)
+        }
+        CommitError::TooManyOpen(app) => {
+            let text = format!(
+                "Too many events wait to be delivered in application {app}, or in all. Confirm or \
+                 purge some."
+            );
+            ApiError::new(Code::LimitExceeded, text)
+        }
+        CommitError::Conflict(_) => {
+            let text = "Others change the same thing at the same time. Try again.";
+            ApiError::new(Code::ServiceUnavailable, text).because(error)
+        }
+        CommitError::BadApplication(_) => ApiError::internal(error),
+    }
+}

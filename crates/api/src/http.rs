@@ -1,0 +1,215 @@
+//! Requests to answers: which surface a request is for, and what an API answer looks like.
+//!
+//! One port carries three surfaces, told apart by content: a COS request by its q-sign key, media by
+//! the path, everything else is API 3.0. An API answer has HTTP status 200 even when it is an error,
+//! and `Content-Type: application/json` to the letter: with anything else the Python SDK takes an
+//! error for a success, and six SDKs lose the code of an error with another status (facts/api3.md
+//! section 0).
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, StatusCode};
+use model::limits;
+use tracing::Instrument as _;
+use uuid::Uuid;
+use wire::envelope;
+use wire::{ActionName, ApiError, Code};
+
+use crate::auth::{self, Claim, Message};
+use crate::body::{self, BodyError};
+use crate::caller::Caller;
+use crate::server::Response;
+use crate::{Gateway, params};
+
+/// A request as hyper delivers it.
+pub(crate) type Incoming = Request<hyper::body::Incoming>;
+
+const TRACE_ID: &str = "x-tc-traceid";
+
+/// Answers any request.
+pub(crate) async fn handle(gateway: &Gateway, request: Incoming) -> Response {
+    let (parts, body) = request.into_parts();
+    if is_api(&parts) {
+        return api(gateway, parts, body).await;
+    }
+    nothing_here(&parts)
+}
+
+/// Whether a request is for the API: any POST (Go keeps the path of its endpoint), the root, and
+/// whatever carries a mark of the API.
+fn is_api(parts: &Parts) -> bool {
+    let marked = parts.headers.contains_key(header::AUTHORIZATION)
+        || parts.headers.contains_key("x-tc-action")
+        || parts.uri.query().is_some_and(|query| query.contains("Action="));
+    marked || parts.method == Method::POST || parts.uri.path() == "/"
+}
+
+/// What one API call came to, for the log and the metrics.
+#[derive(Debug, Default)]
+struct Seen {
+    action: Option<ActionName>,
+    secret_id: Option<std::sync::Arc<str>>,
+}
+
+async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Response {
+    let trace_id = trace_id(&parts.headers);
+    let mut response = match parts.method {
+        Method::HEAD => empty(StatusCode::OK),
+        Method::OPTIONS => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            let allow = HeaderValue::from_static("GET, POST, HEAD, OPTIONS");
+            response.headers_mut().insert(header::ALLOW, allow);
+            response
+        }
+        _ => {
+            let request_id = Uuid::new_v4().to_string();
+            let span = tracing::debug_span!("request", %request_id);
+            call(gateway, parts, body, request_id).instrument(span).await
+        }
+    };
+    if let Some(trace_id) = trace_id {
+        response.headers_mut().insert(TRACE_ID, trace_id);
+    }
+    response
+}
+
+async fn call(
+    gateway: &Gateway,
+    parts: Parts,
+    body: hyper::body::Incoming,
+    request_id: String,
+) -> Response {
+    let begun = gateway.now();
+    let mut seen = Seen::default();
+    let outcome = answer(gateway, parts, body, &request_id, &mut seen).await;
+    let code = outcome.as_ref().err().map_or("OK", |error| error.code.as_str());
+    let action = seen.action.map_or("unknown", ActionName::as_str);
+    let elapsed = std::time::Duration::from_millis(gateway.now().mono.since_ms(begun.mono));
+    gateway.observer().request(action, code, elapsed.as_secs_f64());
+    let key = seen.secret_id.as_deref().unwrap_or("-");
+    tracing::info!(%request_id, action, code, key, ms = elapsed.as_millis(), "request");
+    match outcome {
+        Ok(bytes) => json(StatusCode::OK, bytes),
+        Err(error) => {
+            log_cause(&error, &request_id);
+            json(StatusCode::OK, envelope::failure(&error, &request_id))
+        }
+    }
+}
+
+/// The cause of a failure, which the caller is not told, with all that lies beneath it.
+fn log_cause(error: &ApiError, request_id: &str) {
+    let Some(cause) = &error.cause else { return };
+    let mut text = cause.to_string();
+    let mut next = cause.source();
+    while let Some(deeper) = next {
+        text = format!("{text}: {deeper}");
+        next = deeper.source();
+    }
+    if error.code == Code::InternalError {
+        tracing::error!(request_id, code = error.code.as_str(), cause = text, "a call failed");
+    } else {
+        tracing::debug!(request_id, code = error.code.as_str(), cause = text, "a call was refused");
+    }
+}
+
+async fn answer(
+    gateway: &Gateway,
+    parts: Parts,
+    body: hyper::body::Incoming,
+    request_id: &str,
+    seen: &mut Seen,
+) -> Result<Bytes, ApiError> {
+    let arrived = gateway.now();
+    let held = match parts.method {
+        Method::GET => {
+            if parts.uri.query().is_some_and(|query| query.len() > limits::GET_QUERY_BYTES_MAX) {
+                return Err(too_large("query", limits::GET_QUERY_BYTES_MAX));
+            }
+            None
+        }
+        Method::POST => Some(read_body(gateway, &parts.headers, body).await?),
+        _ => {
+            let text = "The HTTP request method is not supported: only GET and POST are.";
+            return Err(ApiError::new(Code::UnsupportedProtocol, text));
+        }
+    };
+    let bytes = held.as_ref().map(|held| held.bytes.clone()).unwrap_or_default();
+    let message = Message::new(parts, bytes);
+    let claim = Claim::read(&message, arrived.wall, &mut seen.action)?;
+    let known = claim.verify(gateway, &message).await?;
+    seen.secret_id = Some(std::sync::Arc::clone(&known.secret_id));
+    gateway
+        .rates()
+        .admit(&known.secret_id, claim.action.as_str(), arrived.mono)
+        .map_err(|over| ApiError::request_limit_exceeded(over.count, over.limit))?;
+    let params = params::read(&message, &claim).await?;
+    let action = claim.action.parse(params)?;
+    // what follows may wait for events; nothing of the request is needed any more
+    drop((message, held));
+    let caller = Caller {
+        secret_id: std::sync::Arc::clone(&known.secret_id),
+        policy: known.key.policy.clone(),
+        request_id: request_id.to_owned(),
+    };
+    let reply = gateway.dispatch(&caller, action).await?;
+    Ok(envelope::success(&reply, request_id))
+}
+
+async fn read_body<'a>(
+    gateway: &'a Gateway,
+    headers: &HeaderMap,
+    body: hyper::body::Incoming,
+) -> Result<body::Held<'a>, ApiError> {
+    let v1 =
+        !headers.contains_key(header::AUTHORIZATION) && auth::media_type(headers) == params::FORM;
+    let max = if v1 { limits::V1_BODY_BYTES_MAX } else { limits::TC3_BODY_BYTES_MAX };
+    let time = gateway.settings().transport.body_read;
+    body::read(body, max, time, gateway.bodies()).await.map_err(|error| match error {
+        BodyError::TooLarge(_) if v1 => ApiError::v1_size_exceeded(),
+        BodyError::TooLarge(max) => too_large("body", max),
+        BodyError::TooSlow(_) | BodyError::Broken(_) => {
+            ApiError::new(Code::InvalidRequest, format!("The request cannot be read: {error}."))
+                .because(error)
+        }
+    })
+}
+
+fn too_large(what: &str, max: usize) -> ApiError {
+    let text = format!("The request size exceeds the limit: its {what} is over {max} bytes.");
+    ApiError::new(Code::RequestSizeLimitExceeded, text)
+}
+
+/// What is echoed of X-TC-TraceId: one printable value of bounded length (Node reads it back).
+fn trace_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let value = headers.get(TRACE_ID)?;
+    let bytes = value.as_bytes();
+    let printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    (printable && bytes.len() <= limits::TRACE_ID_BYTES_MAX).then(|| value.clone())
+}
+
+/// The answer to a request that is for none of the surfaces, such as a browser's for its icon.
+fn nothing_here(parts: &Parts) -> Response {
+    let text = "Callboard speaks Tencent Cloud API 3.0 (vod, 2018-07-17) on `/`; there is nothing \
+                at this path.";
+    let error = ApiError::new(Code::InvalidRequest, text);
+    let request_id = Uuid::new_v4().to_string();
+    tracing::debug!(request_id, method = %parts.method, "a request for no surface");
+    json(StatusCode::NOT_FOUND, envelope::failure(&error, &request_id))
+}
+
+fn json(status: StatusCode, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,88 @@
+//! What a gateway may be told at start: numbers and switches, each with a runnable default.
+//!
+//! Deliberately absent: everything that users change at run time, which is data in the backend.
+
+use std::time::Duration;
+
+use model::{AppId, limits};
+
+use crate::rate::RateLimits;
+
+/// What PullEvents answers when nothing came (`pull.empty`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PullEmpty {
+    /// `ResourceNotFound`, message `no event`, as clients of the real service expect.
+    #[default]
+    Error,
+    /// `EventSet: []`.
+    List,
+}
+
+/// The settings of a gateway.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The default application, meant by SubAppId absent or 0; the account's AppId.
+    pub default_app: AppId,
+    /// Refuse calls that name no application (`require_sub_app_id`).
+    pub require_sub_app_id: bool,
+    /// Host names under which clients may have signed besides the one they sent, such as
+    /// `vod.tencentcloudapi.com` behind a gateway.
+    pub host_aliases: Vec<String>,
+    /// Length of a PULL lease in ms (`pull.lease`).
+    pub pull_lease_ms: u64,
+    /// How long PullEvents waits for the first event in ms (`pull.wait`).
+    pub pull_wait_ms: u64,
+    /// What PullEvents answers when nothing came.
+    pub pull_empty: PullEmpty,
+    /// Calls a second, by action.
+    pub rates: RateLimits,
+    /// What one connection and one request may cost.
+    pub transport: Transport,
+}
+
+/// What one connection and one request may cost. The defaults are those of [`model::limits`];
+/// tests shorten the deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// Until a request's header block must be complete; also how long an idle connection is kept.
+    pub header_read: Duration,
+    /// Until an API request's body must be complete.
+    pub body_read: Duration,
+    /// How long a client may take no byte of an answer that waits for it.
+    pub write_stall: Duration,
+    /// How long a graceful stop waits for the requests under way.
+    pub drain: Duration,
+    /// Connections held at once; others wait in the kernel's queue.
+    pub connections: usize,
+    /// Bytes of large API bodies in memory at once, all connections together.
+    pub bodies_in_flight_bytes: usize,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            header_read: Duration::from_millis(limits::HEADER_READ_MS),
+            body_read: Duration::from_millis(limits::BODY_READ_MS),
+            write_stall: Duration::from_millis(limits::OBJECT_IDLE_MS),
+            drain: Duration::from_millis(limits::SHUTDOWN_MS - 2_000),
+            connections: limits::CONNECTIONS_MAX,
+            bodies_in_flight_bytes: limits::BODIES_IN_FLIGHT_BYTES_MAX,
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults for an account with that AppId.
+    pub fn new(default_app: AppId) -> Self {
+        Self {
+            default_app,
+            require_sub_app_id: false,
+            host_aliases: Vec::new(),
+            pull_lease_ms: limits::PULL_LEASE_MS,
+            pull_wait_ms: limits::PULL_WAIT_MS,
+            pull_empty: PullEmpty::default(),
+            rates: RateLimits::default(),
+            transport: Transport::default(),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Clients that mean no good, or no longer know what they do.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::message::{Message, code};
+use crate::server::{NOW_S, ROOT, Server};
+
+fn describe() -> Message {
+    Message::post("DescribeEventConfig", "{}", NOW_S)
+}
+
+/// The server still works for everybody else.
+async fn works(server: &Server) {
+    assert_eq!(code(&server.call("DescribeEventConfig", json!({})).await), "OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_ends_the_connection() {
+    let server = Server::start().await;
+    let mut bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    bytes.extend_from_slice(b"\r\n\r\n");
+    for garbage in [b"\x16\x03\x01\x02\x00\x01\x00".as_slice(), b"GET\r\n\r\n", &bytes] {
+        let mut connection = server.connect().await;
+        connection.try_send(garbage).await;
+        let said = String::from_utf8_lossy(&connection.closed().await).into_owned();
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said}");
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_is_none_is_refused() {
+    let server = Server::start().await;
+    let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let lists = format!("{{\"a\":{}", "[".repeat(1_000_000));
+    for body in [
+        b"{\"SubAppId\": 14".as_slice(),
+        b"",
+        b"[]",
+        b"null",
+        b"{\"Mode\": \"\xff\xfe\"}",
+        b"{\"Mode\": \"\\ud800\"}",
+        b"{} {}",
+        deep.as_bytes(),
+        lists.as_bytes(),
+    ] {
+        let message = Message::post("ModifyEventConfig", body, NOW_S).signed(ROOT);
+        let answer = server.send(&message).await;
+        let head = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
+        assert_eq!(answer.code(), "InvalidRequest", "{head}: {}", answer.message());
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_over_the_documented_sizes_are_told_so() {
+    let server = Server::start().await;
+    let body = format!("{{\"NotificationUrl\":\"{}\"}}", "x".repeat(11 * 1024 * 1024));
+    let tc3 = Message::post("ModifyEventConfig", body.clone(), NOW_S).signed(ROOT);
+    assert_eq!(server.send(&tc3).await.code(), "RequestSizeLimitExceeded");
+    let chunked = {
+        let mut bytes = Message::post("ModifyEventConfig", "", NOW_S)
+            .with("Transfer-Encoding", "chunked")
+            .signed(ROOT)
+            .bytes();
+        bytes.extend_from_slice(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes());
+        bytes
+    };
+    let mut connection = server.connect().await;
+    connection.try_send(&chunked).await;
+    assert_eq!(connection.answer().await.unwrap().code(), "RequestSizeLimitExceeded");
+    let v1 = Message::new("POST", "/")
+        .with("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("Action=ModifyEventConfig&Mode={}", "x".repeat(1024 * 1024)));
+    let answer = server.send(&v1).await;
+    assert_eq!(answer.code(), "AuthFailure.SignatureFailure");
+    let text = "The provided credentials could not be validated because of exceeding request size \
+                limit, please use new signature method `TC3-HMAC-SHA256`.";
+    assert_eq!(answer.message(), text);
+    let long = Message::new("GET", &format!("/?Action={}", "x".repeat(33 * 1024)));
+    assert_eq!(server.send(&long).await.code(), "RequestSizeLimitExceeded");
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_within_the_limit_is_read() {
+    let server = Server::start().await;
+    let body = format!("{{\"NotificationUrl\":\"{}\"}}", "x".repeat(9 * 1024 * 1024));
+    let message = Message::post("ModifyEventConfig", body, NOW_S).signed(ROOT);
+    assert_eq!(server.send(&message).await.code(), "InvalidParameter");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_drip_end_the_connection() {
+    let server = Server::with(|settings| {
+        settings.transport.header_read = Duration::from_millis(300);
+    })
+    .await;
+    let mut connection = server.connect().await;
+    let begun = tokio::time::Instant::now();
+    let bytes = describe().signed(ROOT).bytes();
+    for byte in &bytes {
+        let dripped = connection.try_send(&[*byte]).await;
+        if !dripped || !connection.stands(Duration::from_millis(20)).await {
+            break;
+        }
+    }
+    connection.closed().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_drip_are_answered_and_ended() {
+    let server = Server::with(|settings| {
+        settings.transport.body_read = Duration::from_millis(300);
+    })
+    .await;
+    let bytes = describe().body("{\"SubAppId\": 1400000001}").signed(ROOT).bytes();
+    let mut connection = server.connect().await;
+    connection.send(&bytes[..bytes.len() - 5]).await;
+    let answer = connection.answer().await.unwrap();
+    assert_eq!(answer.code(), "InvalidRequest");
+    assert!(answer.message().contains("300ms"), "{}", answer.message());
+    connection.closed().await;
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_off_harms_nobody() {
+    let server = Server::start().await;
+    for _ in 0..20 {
+        let bytes = describe().body(" ".repeat(100_000)).signed(ROOT).bytes();
+        let mut connection = server.connect().await;
+        connection.send(&bytes[..50_000]).await;
+        drop(connection);
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_are_ended_and_others_served_meanwhile() {
+    let server = Server::with(|settings| {
+        settings.transport.header_read = Duration::from_secs(2);
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..2_000 {
+        idle.push(server.connect().await);
+    }
+    works(&server).await;
+    for connection in &mut idle {
+        connection.closed().await;
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_over_the_cap_wait_their_turn() {
+    let server = Server::with(|settings| {
+        settings.transport.connections = 2;
+        settings.transport.header_read = Duration::from_millis(500);
+    })
+    .await;
+    let held = [server.connect().await, server.connect().await];
+    // waits in the kernel's queue until one of the two has been idle for too long
+    works(&server).await;
+    drop(held);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_is_cut_off() {
+    let server = Server::with(|settings| {
+        settings.transport.write_stall = Duration::from_millis(300);
+        settings.rates = api::RateLimits::none();
+        settings.transport.connections = 2;
+    })
+    .await;
+    let large = "x".repeat(200 * 1024);
+    let event = json!({"EventType": "PullComplete", "PullCompleteEvent": {"TaskId": large}});
+    let published = server.call("PublishEvents", json!({"Events": [event]})).await;
+    let detail = json!({"EventId": published["EventSet"][0]["EventId"]});
+    let ask = Message::post("DescribeEventDetail", detail.to_string(), NOW_S).signed(ROOT).bytes();
+    let mut deaf = server.connect().await;
+    // the kernel takes some megabytes of answers; after that the server is stuck, and gives up
+    while deaf.try_send(&ask).await {
+        tokio::task::yield_now().await;
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_of_some_do_not_keep_others_waiting() {
+    let server = Server::with(|settings| {
+        settings.transport.bodies_in_flight_bytes = 1024 * 1024;
+        settings.transport.body_read = Duration::from_secs(5);
+    })
+    .await;
+    let body = " ".repeat(900 * 1024);
+    let bytes = describe().body(body).signed(ROOT).bytes();
+    let mut hogs = Vec::new();
+    for _ in 0..3 {
+        let mut hog = server.connect().await;
+        hog.send(&bytes[..600 * 1024]).await;
+        hogs.push(hog);
+    }
+    works(&server).await;
+    server.stop().await;
+}

@@ -1,0 +1,23 @@
+//! The gateway over real sockets and the real store: every trap of the API 3.0 wire, the order of
+//! the checks, hostile clients, and every action's answer held against the spec.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it should be"
+)]
+
+mod applications;
+mod configuration;
+mod hostile;
+mod keys;
+mod message;
+mod order;
+mod publish;
+mod pull;
+mod rates;
+mod replay;
+mod server;
+mod start;
+mod traps;

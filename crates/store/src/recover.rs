@@ -1,7 +1,7 @@
 //! What a start reads: the applications, the open entries of the last checkpoint, and what was
 //! appended and settled after it. Its cost follows what is open, not what is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{AppId, Application, EventKind, Seq};
@@ -57,8 +57,48 @@ fn read_leases(db: &Connection) -> Result<HashMap<Seq, Lease>> {
     leases.collect()
 }
 
-/// The open entries while they are being put together.
-type Open = BTreeMap<Seq, (AppId, Entry, Option<Steady>)>;
+/// What a settlement after the checkpoint says of an entry; the last one counts.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Closed(Mark),
+    Delayed { attempts: u16, first: Option<Steady>, due: Steady },
+}
+
+/// Fills an engine while it is read; nothing is kept twice, a backlog may be large.
+struct Filling<'a> {
+    engine: &'a mut Engine,
+    changes: HashMap<Seq, Change>,
+    leases: &'a HashMap<Seq, Lease>,
+    now: Steady,
+}
+
+impl Filling<'_> {
+    /// Enters an entry that was open at the checkpoint or appended after it.
+    fn open(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
+        match self.changes.get(&entry.seq) {
+            Some(Change::Closed(mark)) => {
+                self.engine.ledger.change(entry.seq, *mark);
+                if *mark == Mark::Done {
+                    self.engine.remember_done(app, entry.seq, self.now);
+                }
+            }
+            Some(Change::Delayed { attempts, first, due }) => {
+                self.engine.ledger.touch(entry.seq);
+                self.enter(app, entry.with_attempts(*attempts, *first), Some(*due));
+            }
+            None => self.enter(app, entry, due),
+        }
+    }
+
+    fn enter(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
+        match self.leases.get(&entry.seq) {
+            Some((token, left)) => {
+                self.engine.restore_lease(app, entry, *token, self.now.plus_ms(*left));
+            }
+            None => self.engine.restore(app, entry, due),
+        }
+    }
+}
 
 /// Fills an engine with what is on disk.
 pub(crate) fn fill(
@@ -71,18 +111,10 @@ pub(crate) fn fill(
     let number = |name| get_meta(db, name).map(|number| unsql(number.unwrap_or(0)));
     let checkpoint = Seq(number(meta::CHECKPOINT_SEQ)?);
     let checkpoint_settle = number(meta::CHECKPOINT_SETTLE)?;
-    let mut open = Open::new();
-    blocks(db, engine, &mut open)?;
-    let last = tail(db, engine, &mut open, checkpoint)?;
-    let last_settle = settlements(db, engine, &mut open, checkpoint_settle, now)?;
-    for (seq, (app, entry, due)) in open {
-        match leases.get(&seq) {
-            Some((token, left)) => {
-                engine.restore_lease(app, entry, *token, now.plus_ms(*left));
-            }
-            None => engine.restore(app, entry, due),
-        }
-    }
+    let (changes, last_settle) = settlements(db, checkpoint_settle)?;
+    let mut filling = Filling { engine, changes, leases, now };
+    blocks(db, &mut filling)?;
+    let last = tail(db, &mut filling, checkpoint)?;
     let floor = Seq(number(meta::FLOOR)?);
     Ok(Recovered {
         next: last.max(floor).max(checkpoint).next(),
@@ -107,27 +139,30 @@ fn applications(db: &Connection, engine: &mut Engine) -> Result<()> {
 }
 
 /// Loads the blocks that have open entries, and the youngest.
-fn blocks(db: &Connection, engine: &mut Engine, open: &mut Open) -> Result<()> {
+fn blocks(db: &Connection, filling: &mut Filling<'_>) -> Result<()> {
     let last: Option<i64> = db.query_row("SELECT max(no) FROM block", [], |row| row.get(0))?;
     let kept = sql(BLOCKS_KEPT.try_into().unwrap_or(0));
     let youngest = last.map_or(0, |last| last.saturating_sub(kept));
-    let select = "SELECT no, newest, marks, open FROM block WHERE no > ?1 OR length(open) > 0";
+    let select = "SELECT no, newest, marks, open FROM block WHERE no > ?1 OR length(open) > 0
+                  ORDER BY no";
     let mut statement = db.prepare(select)?;
     let mut rows = statement.query([youngest])?;
     while let Some(row) = rows.next()? {
         let number = unsql(row.get(0)?);
         let block = Block::from_bytes(row.get_ref(2)?.as_blob()?, Steady(row.get(1)?));
-        engine.ledger.load(number, block.ok_or_else(|| broken("the marks of a block"))?);
-        let entries = unpack_open(number, row.get_ref(3)?.as_blob()?);
-        for found in entries.ok_or_else(|| broken("the open entries of a block"))? {
-            open.insert(found.1.seq, found);
+        filling.engine.ledger.load(number, block.ok_or_else(|| broken("the marks of a block"))?);
+        let open = unpack_open(number, row.get_ref(3)?.as_blob()?);
+        let mut open = open.ok_or_else(|| broken("the open entries of a block"))?;
+        open.sort_unstable_by_key(|(_, entry, _)| entry.seq);
+        for (app, entry, due) in open {
+            filling.open(app, entry, due);
         }
     }
     Ok(())
 }
 
 /// Enters what was appended after the checkpoint.
-fn tail(db: &Connection, engine: &mut Engine, open: &mut Open, after: Seq) -> Result<Seq> {
+fn tail(db: &Connection, filling: &mut Filling<'_>, after: Seq) -> Result<Seq> {
     let select = "SELECT seq, app, kind, at + drift, mark FROM entry WHERE seq > ?1 ORDER BY seq";
     let mut statement = db.prepare(select)?;
     let mut rows = statement.query([sql(after.0)])?;
@@ -139,59 +174,41 @@ fn tail(db: &Connection, engine: &mut Engine, open: &mut Open, after: Seq) -> Re
             EventKind::from_code(row.get(2)?).ok_or_else(|| broken("the kind of an entry"))?;
         let born = Steady(row.get(3)?);
         let mark = Mark::from_code(row.get(4)?);
-        engine.ledger.enter(last, mark, born);
+        filling.engine.ledger.enter(last, mark, born);
         if mark == Mark::Open {
-            open.insert(last, (app, Entry::new(last, kind, born), None));
+            filling.open(app, Entry::new(last, kind, born), None);
         }
     }
     Ok(last)
 }
 
-/// Applies what was settled after the checkpoint.
-fn settlements(
-    db: &Connection,
-    engine: &mut Engine,
-    open: &mut Open,
-    after: u64,
-    now: Steady,
-) -> Result<u64> {
+/// What was settled after the checkpoint, and the number of the last settlement.
+fn settlements(db: &Connection, after: u64) -> Result<(HashMap<Seq, Change>, u64)> {
     let mut statement = db.prepare("SELECT n, items FROM settle WHERE n > ?1 ORDER BY n")?;
     let mut rows = statement.query([sql(after)])?;
-    let mut last = after;
+    let (mut changes, mut last) = (HashMap::new(), after);
     while let Some(row) = rows.next()? {
         last = unsql(row.get(0)?);
         let mut numbers = Unpacker::new(row.get_ref(1)?.as_blob()?);
         while !numbers.is_empty() {
-            settled(&mut numbers, engine, open, now).ok_or_else(|| broken("a settlement"))?;
+            let (seq, change) = settled(&mut numbers).ok_or_else(|| broken("a settlement"))?;
+            changes.insert(seq, change);
         }
     }
-    Ok(last)
+    Ok((changes, last))
 }
 
-fn settled(
-    numbers: &mut Unpacker<'_>,
-    engine: &mut Engine,
-    open: &mut Open,
-    now: Steady,
-) -> Option<()> {
+fn settled(numbers: &mut Unpacker<'_>) -> Option<(Seq, Change)> {
     let seq = Seq(numbers.get()?);
     let mark = Mark::from_code(u8::try_from(numbers.get()?).ok()?);
     if mark != Mark::Open {
-        engine.ledger.change(seq, mark);
-        if let (Some((app, ..)), Mark::Done) = (open.remove(&seq), mark) {
-            engine.remember_done(app, seq, now);
-        }
-        return Some(());
+        return Some((seq, Change::Closed(mark)));
     }
     let attempts = u16::try_from(numbers.get()?).ok()?;
     let first = numbers.get()?;
+    let first = (first != 0).then(|| Steady(sql(first)));
     let due = Steady(sql(numbers.get()?));
-    engine.ledger.touch(seq);
-    if let Some((_, entry, waits)) = open.get_mut(&seq) {
-        *entry = entry.with_attempts(attempts, (first != 0).then(|| Steady(sql(first))));
-        *waits = Some(due);
-    }
-    Some(())
+    Some((seq, Change::Delayed { attempts, first, due }))
 }
 
 fn broken(what: &str) -> Error {

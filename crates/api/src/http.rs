@@ -12,6 +12,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use model::limits;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use uuid::Uuid;
 use wire::envelope;
@@ -81,12 +82,12 @@ async fn call(
     body: hyper::body::Incoming,
     request_id: String,
 ) -> Response {
-    let begun = gateway.now();
+    let begun = Instant::now();
     let mut seen = Seen::default();
     let outcome = answer(gateway, parts, body, &request_id, &mut seen).await;
     let code = outcome.as_ref().err().map_or("OK", |error| error.code.as_str());
     let action = seen.action.map_or("unknown", ActionName::as_str);
-    let elapsed = std::time::Duration::from_millis(gateway.now().mono.since_ms(begun.mono));
+    let elapsed = begun.elapsed();
     gateway.observer().request(action, code, elapsed.as_secs_f64());
     let key = seen.secret_id.as_deref().unwrap_or("-");
     tracing::info!(%request_id, action, code, key, ms = elapsed.as_millis(), "request");

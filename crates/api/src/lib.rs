@@ -22,11 +22,11 @@ mod http;
 mod keyring;
 mod pairs;
 mod params;
+mod patience;
 mod rate;
 mod secret;
 mod server;
 mod settings;
-mod stall;
 
 pub use bootstrap::{Bootstrap, BootstrapError, ConfiguredApplication, RootKey};
 pub use caller::Caller;

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use model::limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::stall::Stalling;
+use crate::patience::{Busy, Guarded, Patience, Patient};
 use crate::{Gateway, http};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
@@ -81,14 +81,22 @@ async fn connection(stream: TcpStream, gateway: Gateway, shutdown: CancellationT
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let transport = gateway.settings().transport;
+    let patience = Patience {
+        head: transport.header_read,
+        next: transport.keep_alive,
+        write: transport.write_stall,
+    };
+    let busy = Busy::default();
+    let io = TokioIo::new(Patient::new(stream, patience, busy.clone()));
     let service = service_fn(move |request: http::Incoming| {
-        let gateway = gateway.clone();
-        async move { Ok::<_, std::convert::Infallible>(http::handle(&gateway, request).await) }
+        let (gateway, guard) = (gateway.clone(), busy.begin());
+        async move {
+            let response = http::handle(&gateway, request).await;
+            Ok::<_, std::convert::Infallible>(response.map(|body| Guarded::new(body, guard)))
+        }
     });
-    let io = TokioIo::new(Stalling::new(stream, transport.write_stall));
     let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(transport.header_read)
+        .header_read_timeout(None)
         .max_buf_size(limits::HEADER_BYTES_MAX)
         .half_close(false)
         .serve_connection(io, service);

@@ -44,8 +44,11 @@ pub struct Settings {
 /// tests shorten the deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transport {
-    /// Until a request's header block must be complete; also how long an idle connection is kept.
+    /// Until a request's header block must be complete, from its first byte; of the first request,
+    /// from the connection's beginning.
     pub header_read: Duration,
+    /// How long a connection is kept for the next request.
+    pub keep_alive: Duration,
     /// Until an API request's body must be complete.
     pub body_read: Duration,
     /// How long a client may take no byte of an answer that waits for it.
@@ -62,6 +65,7 @@ impl Default for Transport {
     fn default() -> Self {
         Self {
             header_read: Duration::from_millis(limits::HEADER_READ_MS),
+            keep_alive: Duration::from_millis(limits::KEEP_ALIVE_MS),
             body_read: Duration::from_millis(limits::BODY_READ_MS),
             write_stall: Duration::from_millis(limits::OBJECT_IDLE_MS),
             drain: Duration::from_millis(limits::SHUTDOWN_MS - 2_000),

@@ -71,6 +71,9 @@ pub const TC3_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Milliseconds until a request's header block must be complete: stops slow drips.
 pub const HEADER_READ_MS: u64 = 10_000;
+/// Milliseconds that a connection is kept for its next request: longer than the 10 s and 60 s at
+/// which real consumers poll, so that it does not end just as they ask.
+pub const KEEP_ALIVE_MS: u64 = 75_000;
 /// Milliseconds until an API request's body must be complete.
 pub const BODY_READ_MS: u64 = 30_000;
 /// Milliseconds between two pieces of an object's body: uploads are long, silence is not.

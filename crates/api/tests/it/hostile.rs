@@ -170,6 +170,7 @@ async fn connections_over_the_cap_wait_their_turn() {
     let server = Server::with(|settings| {
         settings.transport.connections = 2;
         settings.transport.header_read = Duration::from_millis(500);
+        settings.transport.keep_alive = Duration::from_millis(500);
     })
     .await;
     let held = [server.connect().await, server.connect().await];
@@ -217,5 +218,52 @@ async fn large_bodies_of_some_do_not_keep_others_waiting() {
         hogs.push(hog);
     }
     works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn header_blocks_over_the_limit_are_refused() {
+    let server = Server::start().await;
+    let large = Message::new("GET", "/").with("X-Large", &"x".repeat(200 * 1024));
+    let mut many = Message::new("GET", "/");
+    many.headers.extend((0..1_000).map(|n| (format!("X-{n}"), String::new())));
+    for message in [large, many] {
+        let mut connection = server.connect().await;
+        connection.try_send(&message.bytes()).await;
+        let said = String::from_utf8_lossy(&connection.closed().await).into_owned();
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    }
+    works(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_idle_connections() {
+    let server = Server::start().await;
+    let mut kept = server.connect().await;
+    kept.send(&describe().signed(ROOT).bytes()).await;
+    assert_eq!(kept.answer().await.unwrap().code(), "OK");
+    let mut fresh = server.connect().await;
+    works(&server).await;
+    let begun = tokio::time::Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    kept.closed().await;
+    fresh.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_kept_for_the_next_request() {
+    let server = Server::with(|settings| {
+        settings.transport.header_read = Duration::from_millis(200);
+        settings.transport.keep_alive = Duration::from_mins(1);
+    })
+    .await;
+    let mut kept = server.connect().await;
+    for _ in 0..2 {
+        kept.send(&describe().signed(ROOT).bytes()).await;
+        assert_eq!(kept.answer().await.unwrap().code(), "OK");
+        assert!(kept.stands(Duration::from_millis(500)).await);
+    }
     server.stop().await;
 }

@@ -229,3 +229,57 @@ async fn unbuilt_unknown_and_other_versions_are_told_apart() {
     assert_eq!(told, text);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_carries_many_requests_and_old_versions() {
+    let server = Server::start().await;
+    let mut connection = server.connect().await;
+    let bytes = describe().signed(ROOT).bytes();
+    for _ in 0..3 {
+        connection.send(&bytes).await;
+        assert_eq!(connection.answer().await.unwrap().code(), "OK");
+    }
+    connection.send(&[&*bytes, &*bytes].concat()).await;
+    for _ in 0..2 {
+        assert_eq!(connection.answer().await.unwrap().code(), "OK");
+    }
+    let old = String::from_utf8(bytes).unwrap().replacen("HTTP/1.1", "HTTP/1.0", 1);
+    connection.send(old.as_bytes()).await;
+    assert_eq!(connection.answer().await.unwrap().code(), "OK");
+    connection.closed().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_of_v1_that_comes_twice_or_malformed_is_refused() {
+    let server = Server::start().await;
+    let pairs = [
+        ("Action", "DescribeEventConfig"),
+        ("Nonce", "9223372036854775807"),
+        ("SecretId", ROOT.0),
+        ("Timestamp", "1795487629"),
+        ("Version", "2018-07-17"),
+    ];
+    let sign = |method, pairs: &[(&str, &str)]| {
+        sign::v1::sign(method, ROOT.1, "GET", "127.0.0.1:8800", pairs).replace('+', "%2B")
+    };
+    let get = |query: &str, signature: &str| {
+        Message::new("GET", &format!("/?{query}&Signature={signature}"))
+    };
+    let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query = query.join("&");
+    let signature = sign(sign::v1::Method::HmacSha1, &pairs);
+    assert_eq!(server.send(&get(&query, &signature)).await.code(), "OK");
+    let newline = signature.clone() + "%0A";
+    assert_eq!(server.send(&get(&query, &newline)).await.code(), "OK", "Ruby");
+    let twice = format!("{query}&Action=DescribeEventConfig");
+    let twice = server.send(&get(&twice, &signature)).await;
+    assert_eq!(twice.code(), "AuthFailure.SignatureFailure");
+    let token = server.send(&get(&format!("{query}&Token=x"), &signature)).await;
+    assert_eq!(token.code(), "AuthFailure.TokenFailure");
+    let nonce = server.send(&get(&query.replace("9223372036854775807", "x"), &signature)).await;
+    assert_eq!(nonce.message(), "Parameter `Nonce` type error.");
+    let unsigned = server.send(&Message::new("GET", &format!("/?{query}"))).await;
+    assert_eq!(unsigned.message(), "The request is missing a required parameter `Signature`.");
+    server.stop().await;
+}

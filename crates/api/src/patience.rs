@@ -1,0 +1,300 @@
+//! A stream that waits for its client only so long.
+//!
+//! Three things can be waited for: the head of a request (a slow drip of bytes must not hold a
+//! connection), the next request on a connection that is kept open (real consumers poll every 10 or
+//! 60 seconds, and a connection that ends just then costs them an error), and room to write (a
+//! client that asks and never reads would hold its answer in memory). hyper has one deadline for the
+//! first two together and none for the third. What happens between head and answer is bounded where
+//! it happens; here it is not interrupted.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long each is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// The whole head of a request, from its first byte; of the first one, from the connection's
+    /// beginning.
+    pub(crate) head: Duration,
+    /// The first byte of the next request.
+    pub(crate) next: Duration,
+    /// One byte of progress while writing.
+    pub(crate) write: Duration,
+}
+
+/// Whether a request of the connection is being answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    /// From now until the guard is dropped.
+    pub(crate) fn begin(&self) -> BusyGuard {
+        self.0.store(true, Ordering::Relaxed);
+        BusyGuard(Arc::clone(&self.0))
+    }
+
+    fn now(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends the answering of a request when it is dropped.
+#[derive(Debug)]
+pub(crate) struct BusyGuard(Arc<AtomicBool>);
+
+impl Drop for BusyGuard {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// An answer's body that keeps its connection busy until it has been taken.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    body: Body,
+    _guard: BusyGuard,
+}
+
+impl Guarded {
+    pub(crate) fn new(body: Body, guard: BusyGuard) -> Self {
+        Self { body, _guard: guard }
+    }
+}
+
+impl http_body::Body for Guarded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What the stream waits for from its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// The rest of a head.
+    Head,
+    /// A head's first byte.
+    Next,
+    /// Nothing: a request is being answered.
+    Nothing,
+}
+
+/// The stream; fails with `TimedOut` when its patience ends.
+#[derive(Debug)]
+pub(crate) struct Patient<S> {
+    stream: S,
+    patience: Patience,
+    busy: Busy,
+    awaited: Awaited,
+    reading: Option<Pin<Box<Sleep>>>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    pub(crate) fn new(stream: S, patience: Patience, busy: Busy) -> Self {
+        let reading = Some(Box::pin(sleep(patience.head)));
+        Self { stream, patience, busy, awaited: Awaited::Head, reading, writing: None }
+    }
+
+    /// Follows what happens above: a head that is complete makes the connection busy, and an answer
+    /// that has been taken makes it wait for the next head.
+    fn follow(&mut self) {
+        match (self.busy.now(), self.awaited) {
+            (true, Awaited::Head | Awaited::Next) => {
+                self.awaited = Awaited::Nothing;
+                self.reading = None;
+            }
+            (false, Awaited::Nothing) => {
+                self.awaited = Awaited::Next;
+                self.reading = Some(Box::pin(sleep(self.patience.next)));
+            }
+            (true, Awaited::Nothing) | (false, Awaited::Head | Awaited::Next) => {}
+        }
+    }
+
+    fn wrote<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.writing = None;
+            return outcome;
+        }
+        let patience = self.patience.write;
+        let deadline = self.writing.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.follow();
+        // before the read, so that a drip of ready bytes cannot outrun it
+        if self.reading.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buf.filled().len();
+        let outcome = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        if self.awaited == Awaited::Next && buf.filled().len() > before {
+            self.awaited = Awaited::Head;
+            self.reading = Some(Box::pin(sleep(self.patience.head)));
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(outcome, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.wrote(outcome, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.wrote(outcome, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(outcome, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_secs(10),
+        next: Duration::from_secs(75),
+        write: Duration::from_mins(1),
+    };
+
+    fn pair() -> (Patient<DuplexStream>, DuplexStream, Busy) {
+        let (near, far) = tokio::io::duplex(4);
+        let busy = Busy::default();
+        (Patient::new(near, PATIENCE, busy.clone()), far, busy)
+    }
+
+    async fn gives_up_after(near: &mut Patient<DuplexStream>, seconds: u64) {
+        let begun = Instant::now();
+        let outcome = near.read_u8().await;
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed().as_secs(), seconds);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_one_deadline_however_it_drips() {
+        let (mut near, mut far, _busy) = pair();
+        let drip = async {
+            for _ in 0..20 {
+                sleep(Duration::from_millis(900)).await;
+                far.write_u8(1).await.unwrap();
+            }
+        };
+        let read = async {
+            let begun = Instant::now();
+            while near.read_u8().await.is_ok() {}
+            assert_eq!(begun.elapsed().as_secs(), 10);
+        };
+        tokio::select! {
+            () = read => {}
+            () = drip => panic!("the drip was read to its end"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_may_come_late_and_an_answer_later() {
+        let (mut near, mut far, busy) = pair();
+        far.write_u8(1).await.unwrap();
+        near.read_u8().await.unwrap();
+        let guard = busy.begin();
+        let long = tokio::time::timeout(Duration::from_secs(9_999), near.read_u8());
+        assert!(long.await.is_err(), "nothing is awaited while an answer is made");
+        drop(guard);
+        gives_up_after(&mut near, 75).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_head_begins_with_its_first_byte() {
+        let (mut near, mut far, busy) = pair();
+        drop(busy.begin());
+        near.follow();
+        let guard = busy.begin();
+        near.follow();
+        drop(guard);
+        let late = async {
+            sleep(Duration::from_secs(70)).await;
+            far.write_u8(1).await.unwrap();
+        };
+        let (byte, ()) = tokio::join!(near.read_u8(), late);
+        assert_eq!(byte.unwrap(), 1);
+        gives_up_after(&mut near, 10).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_ends_the_stream() {
+        let (mut near, mut far, _busy) = pair();
+        let slow = async {
+            let mut piece = [0; 2];
+            for _ in 0..3 {
+                sleep(Duration::from_secs(50)).await;
+                far.read_exact(&mut piece).await.unwrap();
+            }
+            far
+        };
+        let begun = Instant::now();
+        let (outcome, _far) = tokio::join!(near.write_all(&[7; 64]), slow);
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed().as_secs(), 50 * 3 + 60);
+    }
+}

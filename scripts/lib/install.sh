@@ -36,7 +36,7 @@ apt_install() {
 }
 
 need_programs() {
-  have ffprobe && have ffmpeg || need_packages "ffprobe and ffmpeg are missing" ffmpeg
+  if ! have ffprobe || ! have ffmpeg; then need_packages "ffprobe and ffmpeg are missing" ffmpeg; fi
   have curl || need_packages "curl is missing" curl
   have python3 || need_packages "Python 3 is missing" python3
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -137,11 +137,15 @@ impl Receiver {
         match tokio::time::timeout(deadline, wait).await {
             Ok(Ok(received)) => Ok(received.clone()),
             Ok(Err(closed)) => Err(Failure::new(closed.to_string())),
-            Err(_elapsed) => Err(Failure::new(format!(
-                "after {} s only this has come: {:#?}",
-                deadline.as_secs(),
-                self.received()
-            ))),
+            Err(_elapsed) => {
+                let all = self.received();
+                let last = all.get(all.len().saturating_sub(3)..);
+                Err(Failure::new(format!(
+                    "after {} s only {} requests have come, at last {last:#?}",
+                    deadline.as_secs(),
+                    all.len(),
+                )))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod events;
 mod history;
 pub(crate) mod keys;
+mod library;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::caller::Caller;
 impl Gateway {
     /// Carries out a call. Everything that Callboard can be asked goes through here, whether it
     /// came over HTTP or from the console.
+    #[expect(clippy::too_many_lines, reason = "a table of actions, one arm each")]
     pub async fn dispatch(&self, caller: &Caller, action: Action) -> Result<Reply, ApiError> {
         let gate = Gate { gateway: self, caller, action: action.name() };
         match action {
@@ -81,10 +83,22 @@ impl Gateway {
                 gate.account()?;
                 keys::delete(self, caller, &request.key_id).await
             }
-            Action::ApplyUpload(_)
-            | Action::CommitUpload(_)
-            | Action::DeleteMedia(_)
-            | Action::DescribeMediaInfos(_) => Err(ApiError::unsupported_action(gate.action)),
+            Action::ApplyUpload(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                library::apply_upload(self.library(), &application, request).await
+            }
+            Action::CommitUpload(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                library::commit_upload(self.library(), &application, request).await
+            }
+            Action::DeleteMedia(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                library::delete_media(self.library(), &application, request).await
+            }
+            Action::DescribeMediaInfos(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                library::describe_media_infos(self.library(), &application, request).await
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::auth::{self, Claim, Message};
 use crate::body::{self, BodyError};
 use crate::caller::Caller;
 use crate::server::Response;
-use crate::{Gateway, params};
+use crate::{Gateway, cos, files, params};
 
 /// A request as hyper delivers it.
 pub(crate) type Incoming = Request<hyper::body::Incoming>;
@@ -32,6 +32,12 @@ const TRACE_ID: &str = "x-tc-traceid";
 /// Answers any request.
 pub(crate) async fn handle(gateway: &Gateway, request: Incoming) -> Response {
     let (parts, body) = request.into_parts();
+    if cos::is_cos(&parts) {
+        return cos::handle(gateway.library(), &parts, Body::new(body)).await;
+    }
+    if files::is_media(parts.uri.path()) {
+        return files::handle(gateway.library(), &parts).await;
+    }
     if is_api(&parts) {
         return api(gateway, parts, body).await;
     }

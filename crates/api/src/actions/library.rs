@@ -1,0 +1,170 @@
+//! ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos: the library's operations as actions.
+//!
+//! What happens is decided in `media`; here its errors become codes. The codes are the documented ones
+//! of each action where there is one, and `InvalidParameterValue` naming the member where not.
+
+use std::sync::Arc;
+
+use media::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, Library};
+use model::{AppId, Application};
+use wire::action::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
+use wire::reply::{ApplyUploadReply, CommitUploadReply, TempCertificate};
+use wire::{ApiError, Code, Reply, Secret};
+
+use crate::faults;
+
+/// ApplyUpload: a place to upload to, and a key for it.
+pub(crate) async fn apply_upload(
+    library: &Library,
+    application: &Application,
+    request: ApplyUpload,
+) -> Result<Reply, ApiError> {
+    let applied = library.apply(application, &request).await.map_err(apply_error)?;
+    let expired_time = applied.expires_s();
+    let session = applied.session;
+    let rooted = |key: String| format!("/{key}");
+    Ok(Reply::ApplyUpload(ApplyUploadReply {
+        storage_bucket: session.bucket,
+        storage_region: session.region,
+        vod_session_key: Secret(applied.vod_session_key),
+        media_storage_path: rooted(session.media_key),
+        cover_storage_path: session.cover_key.map(rooted).unwrap_or_default(),
+        temp_certificate: TempCertificate {
+            secret_id: session.secret_id,
+            secret_key: Secret(applied.secret_key),
+            token: Secret(applied.token),
+            expired_time,
+        },
+    }))
+}
+
+/// CommitUpload: the upload becomes a media.
+pub(crate) async fn commit_upload(
+    library: &Library,
+    application: &Application,
+    request: CommitUpload,
+) -> Result<Reply, ApiError> {
+    let uploaded = library.commit_upload(application, &request.vod_session_key.0).await;
+    let uploaded = uploaded.map_err(commit_error)?;
+    Ok(Reply::CommitUpload(CommitUploadReply {
+        file_id: uploaded.file,
+        media_url: uploaded.media_url,
+        cover_url: uploaded.cover_url,
+    }))
+}
+
+/// DeleteMedia: a media, or its original, goes.
+pub(crate) async fn delete_media(
+    library: &Arc<Library>,
+    application: &Application,
+    request: DeleteMedia,
+) -> Result<Reply, ApiError> {
+    let parts = &request.delete_parts;
+    let deleted = library.delete(application, &request.file_id, parts).await;
+    deleted.map_err(|error| match error {
+        DeleteError::NotFound(_) | DeleteError::NoSuchPart { .. } => {
+            ApiError::new(Code::ResourceNotFound, sentence(&error))
+        }
+        DeleteError::UnknownPart(value) => {
+            let index = parts.iter().position(|part| part.r#type == value).unwrap_or(0);
+            ApiError::invalid_value(&format!("DeleteParts.{index}.Type"), &value)
+        }
+        DeleteError::Fault(fault) => broken(fault),
+    })?;
+    Ok(Reply::Done)
+}
+
+/// DescribeMediaInfos: what is known of some files.
+pub(crate) async fn describe_media_infos(
+    library: &Library,
+    application: &Application,
+    request: DescribeMediaInfos,
+) -> Result<Reply, ApiError> {
+    let infos = library.describe(application.id, &request.file_ids, &request.filters).await;
+    infos.map(Reply::MediaInfos).map_err(|error| match error {
+        DescribeError::Empty => {
+            ApiError::new(Code::InvalidParameterValueFileIdsEmpty, sentence(&error))
+        }
+        DescribeError::TooMany(_) => {
+            ApiError::new(Code::InvalidParameterValueFileIdsOverLimit, sentence(&error))
+        }
+        DescribeError::UnknownFilter(value) => ApiError::invalid_value("Filters", &value),
+        DescribeError::Fault(fault) => broken(fault),
+    })
+}
+
+fn apply_error(error: ApplyError) -> ApiError {
+    let coded = |code, member: &str, value: &str| ApiError {
+        code,
+        ..ApiError::invalid_value(member, value)
+    };
+    match error {
+        ApplyError::ApplicationOff(app) => off(app),
+        ApplyError::MediaType(value) => {
+            coded(Code::InvalidParameterValueMediaType, "MediaType", &value)
+        }
+        ApplyError::CoverType(value) => {
+            coded(Code::InvalidParameterValueCoverType, "CoverType", &value)
+        }
+        ApplyError::ExpireTime => {
+            ApiError::new(Code::InvalidParameterValueExpireTime, sentence(&error))
+        }
+        ApplyError::MediaStoragePath => {
+            ApiError::new(Code::InvalidParameterValueMediaStoragePath, sentence(&error))
+        }
+        ApplyError::SessionContextTooLong(_) => {
+            ApiError::new(Code::InvalidParameterValueSessionContextTooLong, sentence(&error))
+        }
+        ApplyError::Value { member, reason } => {
+            let text =
+                format!("The value specified in the parameter `{member}` is not valid: {reason}.");
+            ApiError::new(Code::InvalidParameterValue, text)
+        }
+        ApplyError::NoSpace => ApiError::new(Code::ResourceInsufficient, sentence(&error)),
+        ApplyError::Fault(fault) => broken(fault),
+    }
+}
+
+fn commit_error(error: CommitUploadError) -> ApiError {
+    match error {
+        CommitUploadError::ApplicationOff(app) => off(app),
+        CommitUploadError::VodSessionKey => {
+            ApiError::new(Code::InvalidParameterValueVodSessionKey, sentence(&error))
+        }
+        CommitUploadError::NotUploaded(_) => {
+            ApiError::new(Code::ResourceNotFound, sentence(&error))
+        }
+        CommitUploadError::Fault(fault) => broken(fault),
+    }
+}
+
+fn off(app: AppId) -> ApiError {
+    let text = format!("The application {app} is Off: it takes no uploads.");
+    ApiError::new(Code::FailedOperation, text)
+}
+
+/// An error as a sentence for the caller.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// The machine failed.
+fn broken(fault: Fault) -> ApiError {
+    if fault.is_disk_full() {
+        return faults::backend(queue::BackendError::DiskFull).because(fault);
+    }
+    match fault {
+        Fault::Backend(error) => faults::backend(error),
+        Fault::Commit(error) => faults::commit(error),
+        Fault::Contended => {
+            let text = "Others change the same thing at the same time. Try again.";
+            ApiError::new(Code::ServiceUnavailable, text).because(fault)
+        }
+        Fault::Io(_) | Fault::Record(_) | Fault::Seal(_) | Fault::Probe(_) => {
+            ApiError::internal(fault)
+        }
+    }
+}

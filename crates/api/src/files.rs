@@ -1,0 +1,155 @@
+//! Objects as web pages see them: `/media/<bucket>/<key>`, with ranges and conditions.
+//!
+//! MediaUrl must be playable, and players ask for ranges. Whatever was uploaded is served from the
+//! same origin as the API, so nothing is ever served as a type that a browser runs: types come from a
+//! closed list, sniffing is off, and a sandbox holds whatever slips through. The COS surface answers
+//! GET and HEAD with the same code.
+//!
+//! Deliberately absent: several ranges in one answer (a player that asks for them gets the whole),
+//! CORS, and listings.
+
+mod condition;
+mod range;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use media::{Fault, Library, Served, catalogue};
+use percent_encoding::percent_decode_str;
+use tokio_util::io::ReaderStream;
+
+use range::Range;
+
+/// Where media are.
+const PREFIX: &str = "/media/";
+/// Bytes of one piece on its way to a client.
+const PIECE_BYTES: usize = 128 * 1024;
+
+/// Whether a path is one of ours.
+pub(crate) fn is_media(path: &str) -> bool {
+    path.starts_with(PREFIX)
+}
+
+/// Answers a request for media: only of committed media, in applications that are On. Whatever else
+/// is asked for does not exist.
+pub(crate) async fn handle(library: &Library, parts: &Parts) -> Response {
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let Some((bucket, key)) = place(parts.uri.path()) else { return plain(StatusCode::NOT_FOUND) };
+    let served = match library.published(&bucket, &key).await {
+        Ok(Some(served)) => served,
+        Ok(None) => return plain(StatusCode::NOT_FOUND),
+        Err(fault) => return broken(&fault),
+    };
+    match serve(library, &served, &parts.method, &parts.headers).await {
+        Ok(response) => response,
+        Err(fault) if is_gone(&fault) => plain(StatusCode::NOT_FOUND),
+        Err(fault) => broken(&fault),
+    }
+}
+
+/// Answers GET or HEAD of an object: 200, 206, 304 or 416.
+pub(crate) async fn serve(
+    library: &Library,
+    served: &Served,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let object = &served.object;
+    let facts = condition::Facts::new(&object.etag, object.at);
+    if facts.is_known(headers) {
+        return Ok(with_facts(plain(StatusCode::NOT_MODIFIED), served, &facts));
+    }
+    let range =
+        if facts.allows_range(headers) { range::asked(headers, object.size) } else { Range::Whole };
+    let (status, start, len) = match range {
+        Range::Whole => (StatusCode::OK, 0, object.size),
+        Range::Part { start, len } => (StatusCode::PARTIAL_CONTENT, start, len),
+        Range::Unsatisfiable => {
+            let mut response = with_facts(plain(StatusCode::RANGE_NOT_SATISFIABLE), served, &facts);
+            insert(&mut response, CONTENT_RANGE, &format!("bytes */{}", object.size));
+            return Ok(response);
+        }
+    };
+    let body = if *method == Method::HEAD || len == 0 {
+        Body::empty()
+    } else {
+        let reader = library.open(object, start, len).await?;
+        Body::from_stream(ReaderStream::with_capacity(reader, PIECE_BYTES))
+    };
+    let mut response = with_facts(plain(status), served, &facts);
+    *response.body_mut() = body;
+    insert(&mut response, CONTENT_LENGTH, &len.to_string());
+    if status == StatusCode::PARTIAL_CONTENT {
+        let end = start + len.saturating_sub(1);
+        insert(&mut response, CONTENT_RANGE, &format!("bytes {start}-{end}/{}", object.size));
+    }
+    Ok(response)
+}
+
+/// Whether an object's bytes are not there: it was deleted between look-up and opening.
+pub(crate) fn is_gone(fault: &Fault) -> bool {
+    matches!(fault, Fault::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// The bucket and the key that a path names.
+fn place(path: &str) -> Option<(String, String)> {
+    let (bucket, key) = path.strip_prefix(PREFIX)?.split_once('/')?;
+    let key = percent_decode_str(key).decode_utf8().ok()?;
+    Some((bucket.to_owned(), key.into_owned()))
+}
+
+fn with_facts(mut response: Response, served: &Served, facts: &condition::Facts) -> Response {
+    insert(&mut response, ETAG, &facts.etag);
+    insert(&mut response, LAST_MODIFIED, &facts.last_modified);
+    insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
+    insert(&mut response, ACCEPT_RANGES, "bytes");
+    response
+}
+
+/// An answer without a body, and with what keeps browsers from running anything.
+fn plain(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    response
+}
+
+fn broken(fault: &Fault) -> Response {
+    let error: &(dyn std::error::Error + 'static) = fault;
+    tracing::error!(error, "media could not be served");
+    plain(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Sets a header whose value is made of digits, hex and fixed words.
+fn insert(response: &mut Response, name: http::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_bucket_and_a_key() {
+        let named = |bucket: &str, key: &str| Some((bucket.to_owned(), key.to_owned()));
+        assert_eq!(place("/media/b-1/a/c.mp4"), named("b-1", "a/c.mp4"));
+        assert_eq!(place("/media/b-1/a/%E4%B8%AD%20x.ts"), named("b-1", "a/中 x.ts"));
+        for nothing in ["/media/b-1", "/media/", "/medium/b/c", "/media/b/%ff"] {
+            assert_eq!(place(nothing), None, "{nothing}");
+        }
+        assert!(is_media("/media/x") && !is_media("/media") && !is_media("/mediax/"));
+    }
+}

@@ -39,6 +39,13 @@ impl ProbeTools {
         Self::default()
     }
 
+    /// The same with that ffprobe instead of the one that was found.
+    #[must_use]
+    pub fn with_ffprobe(mut self, program: impl Into<PathBuf>) -> Self {
+        self.ffprobe = Some(program.into());
+        self
+    }
+
     /// Where ffprobe is, for the log and for `doctor`.
     pub fn ffprobe(&self) -> Option<&Path> {
         self.ffprobe.as_deref()

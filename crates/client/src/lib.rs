@@ -142,6 +142,17 @@ impl Client {
         self.read(&answer.body)
     }
 
+    /// Fetches what stands at a path without a signature, as a player fetches a file.
+    pub async fn get(&self, path: &str) -> Result<Bytes, CallError> {
+        let host = self.http.endpoint().authority();
+        let answer = self.http.send("GET", path, &[("host", host)], Bytes::new()).await?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        let endpoint = self.http.endpoint().to_string();
+        Err(CallError::Protocol { endpoint, reason: format!("{path}: {}", answer.status) })
+    }
+
     fn read(&self, body: &[u8]) -> Result<Value, CallError> {
         let strange = |reason: String| CallError::Protocol {
             endpoint: self.http.endpoint().to_string(),

@@ -1,0 +1,398 @@
+//! The command line: what can be said, and the help that teaches it.
+//!
+//! Environment variables are not read here: `config::environment` does that, once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Flag;
+
+const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
+
+const LONG_ABOUT: &str = "\
+Callboard keeps the events of a video platform durably and brings them to applications by PUSH (a
+signed HTTP callback) or PULL (PullEvents, ConfirmEvents). It speaks Tencent Cloud's VOD API
+2018-07-17, so the official SDKs work against it by changing only the endpoint.";
+
+const EXAMPLES: &str = "\
+First steps:
+  callboard serve                start the server; it says how to reach it
+  callboard apps show            how events reach the default application
+  callboard publish --help       state an event of your own
+
+Exit codes: 64 wrong call, 65 bad data, 74 input or output, 75 data directory in use,
+78 configuration; 1 when the server refused.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "callboard", version, about = ABOUT, long_about = LONG_ABOUT)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server
+    Serve(Serve),
+    /// State events
+    Publish(Publish),
+    /// Pull events, one JSON object a line
+    Pull(Pull),
+    /// Make, list and delete API keys
+    Keys(Keys),
+    /// Make applications and say how events reach them
+    Apps(Apps),
+    /// Print or check the configuration
+    Config(Config),
+    /// Copy the store of a data directory, also while it is in use
+    Backup(Backup),
+}
+
+/// Which configuration.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigFile {
+    /// Configuration file (TOML); also CALLBOARD_CONFIG
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Data directory
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<String>,
+}
+
+const SERVE_HELP: &str = "\
+Without any flag the server listens on 127.0.0.1:8800, keeps its data in ./callboard-data and makes
+a root key there on its first start. On a loopback address callbacks may go to this machine.
+
+Examples:
+  callboard serve
+  callboard serve --ephemeral --listen 127.0.0.1:0      for a test suite: free port, nothing kept
+  callboard serve --config /etc/callboard.toml
+  CALLBOARD_SECRET_ID=id CALLBOARD_SECRET_KEY=key callboard serve      a root key of your own
+
+Every setting: callboard config --print";
+
+/// `callboard serve`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = SERVE_HELP)]
+pub struct Serve {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Address of the API, uploads and media; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub ops_listen: Option<String>,
+    /// Keep the data in a temporary directory that is removed at the end
+    #[arg(long, conflicts_with = "data")]
+    pub ephemeral: bool,
+    /// Believe the machine's clock although it jumped since the last run
+    #[arg(long)]
+    pub accept_clock: bool,
+}
+
+impl Serve {
+    /// The settings that flags stand for.
+    pub fn flags(&self) -> Vec<Flag> {
+        let given = [
+            ("--data", "data", &self.file.data),
+            ("--listen", "listen", &self.listen),
+            ("--ops-listen", "ops.listen", &self.ops_listen),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(given, name, value)| {
+                let value = value.clone()?;
+                Some(Flag { given, name, value })
+            })
+            .collect()
+    }
+}
+
+/// Which server, as whom.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Server {
+    /// The server, http://host:port; else CALLBOARD_ENDPOINT, else the file `endpoint` in the data
+    /// directory. The key: CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, else the file `root.key`
+    #[arg(long, value_name = "URL", global = true)]
+    pub endpoint: Option<String>,
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+}
+
+/// Which server and which application.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Target {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The application's SubAppId; the default application if absent
+    #[arg(long, value_name = "ID")]
+    pub app: Option<u64>,
+}
+
+const PUBLISH_HELP: &str = "\
+With --type the input is the object of that type's member; without it the input is one event or a
+list of events, each with EventType, optionally EventKey, and its member.
+
+Examples:
+  echo '{\"FileId\": \"528589\", \"MediaBasicInfo\": {\"Name\": \"a\"}}' |
+      callboard publish --type NewFileUpload --key upload-528589
+  callboard publish --type FileDeleted --file deleted.json --app 1250000001
+  echo '{\"EventType\": \"FileDeleted\", \"FileDeleteEvent\": {\"FileIdSet\": [\"528589\"]}}' |
+      callboard publish
+
+Prints what became of each event: READY, or IGNORED and why.";
+
+/// `callboard publish`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = PUBLISH_HELP)]
+pub struct Publish {
+    /// Where to.
+    #[command(flatten)]
+    pub target: Target,
+    /// The EventType of what is read, such as NewFileUpload
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Read from this file instead of standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// EventKey: publishing the same again within 24 hours makes no second event
+    #[arg(long, value_name = "KEY", requires = "kind")]
+    pub key: Option<String>,
+}
+
+const PULL_HELP: &str = "\
+Needs Mode=PULL (callboard apps configure --mode PULL). An event that is not confirmed comes again
+when its lease has ended. Without --confirm nothing is confirmed: confirm with the EventHandle.
+
+Examples:
+  callboard pull                      what waits now, at most 16
+  callboard pull --confirm            the same, and confirm it
+  callboard pull --follow --confirm | jq .EventType
+
+With --confirm an event is confirmed after its line was written.";
+
+/// `callboard pull`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = PULL_HELP)]
+pub struct Pull {
+    /// From where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Go on until interrupted
+    #[arg(long)]
+    pub follow: bool,
+    /// Confirm what was written
+    #[arg(long)]
+    pub confirm: bool,
+}
+
+const KEYS_HELP: &str = "\
+Examples:
+  callboard keys create --name ci
+  callboard keys create --name worker --action PullEvents --action ConfirmEvents --app 1250000000
+  callboard keys list
+  callboard keys delete AKIDxxxxxxxx";
+
+/// `callboard keys`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = KEYS_HELP)]
+pub struct Keys {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// What can be done with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key; its SecretKey is shown this once
+    Create {
+        /// A name for people
+        #[arg(long)]
+        name: Option<String>,
+        /// An action that the key may call; may be repeated; all if absent
+        #[arg(long = "action", value_name = "ACTION")]
+        actions: Vec<String>,
+        /// An application that the key may name; may be repeated; all if absent
+        #[arg(long = "app", value_name = "ID")]
+        apps: Vec<u64>,
+    },
+    /// List the keys, without their secrets
+    List,
+    /// Delete a key; it is refused from then on
+    Delete {
+        /// Its SecretId
+        id: String,
+    },
+}
+
+const APPS_HELP: &str = "\
+Examples:
+  callboard apps list
+  callboard apps create shop
+  callboard apps show                                    the default application
+  callboard apps configure --mode PULL --upload on --delete on
+  callboard apps configure 1250000001 --mode PUSH --url http://127.0.0.1:9000/vod --sign-key a1b2c3
+  callboard apps off 1250000001
+  callboard apps destroy 1250000001";
+
+/// `callboard apps`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = APPS_HELP)]
+pub struct Apps {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AppsCommand,
+}
+
+/// What can be done with applications.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AppsCommand {
+    /// List the applications
+    List,
+    /// Make an application; prints its SubAppId
+    Create {
+        /// At most 40 characters
+        name: String,
+        /// At most 300 characters
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Give an application another name
+    Rename {
+        /// Its SubAppId
+        id: u64,
+        /// The new name
+        name: String,
+    },
+    /// Let an application upload and serve media again
+    On {
+        /// Its SubAppId
+        id: u64,
+    },
+    /// Stop uploads and media of an application; its events go on
+    Off {
+        /// Its SubAppId
+        id: u64,
+    },
+    /// Destroy an application that is off; what waits in its queue is given up
+    Destroy {
+        /// Its SubAppId
+        id: u64,
+    },
+    /// Show how events reach an application and how many wait
+    Show {
+        /// Its SubAppId; the default application if absent
+        id: Option<u64>,
+    },
+    /// Say how events reach an application; what is not named keeps its value
+    Configure(Configure),
+}
+
+/// `callboard apps configure`.
+#[derive(Clone, Debug, Args)]
+pub struct Configure {
+    /// Its SubAppId; the default application if absent
+    pub id: Option<u64>,
+    /// Who brings events: Callboard (PUSH) or the application itself (PULL)
+    #[arg(long, ignore_case = true)]
+    pub mode: Option<ModeArg>,
+    /// Where PUSH goes; an empty value clears it
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Whether NewFileUpload is wanted
+    #[arg(long, value_name = "on|off")]
+    pub upload: Option<SwitchArg>,
+    /// Whether FileDeleted is wanted
+    #[arg(long, value_name = "on|off")]
+    pub delete: Option<SwitchArg>,
+    /// Whether PersistenceComplete is wanted
+    #[arg(long, value_name = "on|off")]
+    pub persistence: Option<SwitchArg>,
+    /// The key of Sign in callbacks, letters and digits, at most 32; an empty value clears it
+    #[arg(long, value_name = "KEY")]
+    pub sign_key: Option<String>,
+}
+
+/// PUSH or PULL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub enum ModeArg {
+    /// Callboard sends.
+    Push,
+    /// The application asks.
+    Pull,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SwitchArg {
+    /// Wanted.
+    On,
+    /// Not wanted.
+    Off,
+}
+
+const CONFIG_HELP: &str = "\
+Settings come from the file, then the environment (pull.lease is CALLBOARD_PULL_LEASE), then flags
+of serve; later ones win.
+
+Examples:
+  callboard config --example > callboard.toml      every setting with its default
+  callboard config --print                         what would be used here and now
+  callboard config --check --config callboard.toml";
+
+/// `callboard config`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CONFIG_HELP)]
+pub struct Config {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Print the effective configuration (this is also what no flag does)
+    #[arg(long)]
+    pub print: bool,
+    /// Only say whether it can be used
+    #[arg(long, conflicts_with = "print")]
+    pub check: bool,
+    /// Print an example file: every setting with its default
+    #[arg(long, conflicts_with_all = ["print", "check", "config"])]
+    pub example: bool,
+}
+
+const BACKUP_HELP: &str = "\
+The copy is consistent, also while the server runs. It holds events, applications, keys (sealed) and
+the records of media. It does not hold media files, and neither master.key nor root.key: keep
+master.key elsewhere, because without it the keys in the copy cannot be opened.
+
+To restore: put the copy as callboard.db into an empty directory, together with master.key, and
+start `callboard serve --data DIR`.
+
+Example:
+  callboard backup --data ./callboard-data /backup/callboard-2026-01-31.db";
+
+/// `callboard backup`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = BACKUP_HELP)]
+pub struct Backup {
+    /// Which configuration.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// The file to write; must not exist
+    pub dest: PathBuf,
+}

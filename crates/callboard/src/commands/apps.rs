@@ -1,0 +1,105 @@
+//! `callboard apps`: applications of the running server and how events reach them.
+
+use client::Client;
+use serde_json::{Map, Value, json};
+
+use super::{find, items, print, with, with_app, without_request_id};
+use crate::args::{Apps, AppsCommand, Configure, ModeArg, SwitchArg};
+use crate::config::Environment;
+use crate::failure::{Exit, Failure};
+
+/// Applications on a page of DescribeSubAppIds (documented maximum: 200).
+const PAGE: u64 = 200;
+
+/// Runs the command.
+pub async fn run(args: &Apps, environment: &Environment) -> Result<(), Failure> {
+    let client = find::client(&args.server, environment)?;
+    match &args.command {
+        AppsCommand::List => list(&client).await,
+        AppsCommand::Create { name, description } => {
+            let params = with(json!({ "Name": name }), "Description", description.as_ref());
+            let mut made = client.call("CreateSubAppId", params).await?;
+            without_request_id(&mut made);
+            print(&made)
+        }
+        AppsCommand::Rename { id, name } => {
+            call(&client, "ModifySubAppIdInfo", json!({ "SubAppId": id, "Name": name })).await
+        }
+        AppsCommand::On { id } => status(&client, *id, "On").await,
+        AppsCommand::Off { id } => status(&client, *id, "Off").await,
+        AppsCommand::Destroy { id } => status(&client, *id, "Destroyed").await,
+        AppsCommand::Show { id } => show(&client, *id).await,
+        AppsCommand::Configure(configure) => {
+            call(&client, "ModifyEventConfig", changes(configure)?).await?;
+            show(&client, configure.id).await
+        }
+    }
+}
+
+async fn call(client: &Client, action: &str, params: Value) -> Result<(), Failure> {
+    client.call(action, params).await?;
+    Ok(())
+}
+
+async fn status(client: &Client, id: u64, status: &str) -> Result<(), Failure> {
+    call(client, "ModifySubAppIdStatus", json!({ "SubAppId": id, "Status": status })).await
+}
+
+async fn list(client: &Client) -> Result<(), Failure> {
+    let mut offset = 0;
+    loop {
+        let params = json!({ "Offset": offset, "Limit": PAGE });
+        let answer = client.call("DescribeSubAppIds", params).await?;
+        let page = items(&answer, "SubAppIdInfoSet");
+        for application in page {
+            print(application)?;
+        }
+        offset += PAGE;
+        let total = answer.get("TotalCount").and_then(Value::as_u64).unwrap_or(0);
+        if page.is_empty() || offset >= total {
+            return Ok(());
+        }
+    }
+}
+
+/// The configuration and the number of events that wait, as one object.
+async fn show(client: &Client, id: Option<u64>) -> Result<(), Failure> {
+    let params = with_app(json!({}), id);
+    let mut shown = client.call("DescribeEventConfig", params.clone()).await?;
+    let state = client.call("DescribeEventsState", params).await?;
+    without_request_id(&mut shown);
+    let count = "CountOfEventsToPull";
+    print(&with(shown, count, state.get(count)))
+}
+
+/// The members of ModifyEventConfig that were named.
+fn changes(configure: &Configure) -> Result<Value, Failure> {
+    let mode = configure.mode.map(|mode| match mode {
+        ModeArg::Push => "PUSH",
+        ModeArg::Pull => "PULL",
+    });
+    let switch = |switch: Option<SwitchArg>| {
+        switch.map(|switch| match switch {
+            SwitchArg::On => "ON",
+            SwitchArg::Off => "OFF",
+        })
+    };
+    let members = [
+        ("Mode", mode),
+        ("NotificationUrl", configure.url.as_deref()),
+        ("UploadMediaCompleteEventSwitch", switch(configure.upload)),
+        ("DeleteMediaCompleteEventSwitch", switch(configure.delete)),
+        ("PersistenceCompleteEventSwitch", switch(configure.persistence)),
+        ("SignKey", configure.sign_key.as_deref()),
+    ];
+    let params: Map<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name.to_owned(), json!(value))))
+        .collect();
+    if params.is_empty() {
+        let hint = "nothing to configure: name at least one of --mode, --url, --upload, --delete, \
+                    --persistence, --sign-key";
+        return Err(Failure::new(Exit::Usage, hint));
+    }
+    Ok(with_app(Value::Object(params), configure.id))
+}

@@ -1,0 +1,85 @@
+//! Finds the running server and the key to call it with.
+//!
+//! Endpoint: `--endpoint`, CALLBOARD_ENDPOINT, the file `endpoint` that `serve` writes. Key:
+//! CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, the file `root.key`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use client::{Client, Key};
+
+use crate::args::{ConfigFile, Server};
+use crate::config::{self, Environment};
+use crate::failure::{Exit, Failure};
+use crate::keyfile;
+
+/// The file of a data directory that says where its server is.
+pub const ENDPOINT: &str = "endpoint";
+
+/// The configuration file that is meant: `--config`, else CALLBOARD_CONFIG.
+pub fn config_path(file: &ConfigFile, environment: &Environment) -> Option<PathBuf> {
+    let named = environment.get("CALLBOARD_CONFIG").filter(|path| !path.is_empty());
+    file.config.clone().or_else(|| named.map(PathBuf::from))
+}
+
+/// The data directory that is meant.
+pub fn data(file: &ConfigFile, environment: &Environment) -> Result<PathBuf, Failure> {
+    if let Some(data) = &file.data {
+        return Ok(PathBuf::from(data));
+    }
+    let path = config_path(file, environment);
+    Ok(config::load(path.as_deref(), environment, &[])?.config.data)
+}
+
+/// A client of the server that is meant.
+pub fn client(server: &Server, environment: &Environment) -> Result<Client, Failure> {
+    let endpoint = endpoint(server, environment)?;
+    let key = key(server, environment)?;
+    Client::new(&endpoint, key.id(), key.secret())
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+fn endpoint(server: &Server, environment: &Environment) -> Result<String, Failure> {
+    let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
+    if let Some(endpoint) = server.endpoint.as_ref().or(given) {
+        return Ok(endpoint.clone());
+    }
+    let path = data(&server.file, environment)?.join(ENDPOINT);
+    read(&path).map(|text| text.trim().to_owned())
+}
+
+fn key(server: &Server, environment: &Environment) -> Result<Key, Failure> {
+    if let Some(key) = given_key(environment)? {
+        return Ok(key);
+    }
+    let path = data(&server.file, environment)?.join(keyfile::ROOT_KEY);
+    keyfile::parse_root(&read(&path)?)
+        .ok_or_else(|| Failure::new(Exit::Data, format!("{} is not a key file", path.display())))
+}
+
+/// The key in the environment; half a key is a mistake.
+pub fn given_key(environment: &Environment) -> Result<Option<Key>, Failure> {
+    let half = |name: &str| environment.get(name).filter(|text| !text.is_empty());
+    match (half("CALLBOARD_SECRET_ID"), half("CALLBOARD_SECRET_KEY")) {
+        (Some(id), Some(secret)) => Ok(Some(Key::new(id, secret))),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(Failure::new(
+            Exit::Config,
+            "CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY must be set together",
+        )),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
+        let hint = if error.kind() == io::ErrorKind::NotFound {
+            "; is `callboard serve` running? --data or --endpoint says where it is"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "; it belongs to the user who runs `callboard serve`"
+        } else {
+            ""
+        };
+        Failure::new(Exit::Io, format!("cannot read {}: {error}{hint}", path.display()))
+    })
+}

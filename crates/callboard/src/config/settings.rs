@@ -1,0 +1,273 @@
+//! The settings as they are written: one struct a concern, every field with a safe default.
+//!
+//! Nothing is checked here beyond types and names; [`super::check`] turns this into the values the
+//! rest of the program trusts. The comments that users see stand in [`super::table`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use model::{Mode, limits};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::span::Span;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address of the API, the COS surface and media files.
+    pub listen: String,
+    /// The data directory.
+    pub data: PathBuf,
+    /// What Callboard calls itself in URLs; empty: the address it listens on.
+    pub public_url: String,
+    /// The account's AppId, the id of the default application.
+    pub app_id: u64,
+    /// Whether calls without a SubAppId are refused.
+    pub require_sub_app_id: bool,
+    /// Days that settled events stay readable.
+    pub history_days: u32,
+    /// Health, metrics.
+    pub ops: Ops,
+    /// PullEvents.
+    pub pull: Pull,
+    /// The push worker.
+    pub push: Push,
+    /// Rate limits.
+    pub limits: Limits,
+    /// The library.
+    pub media: Media,
+    /// Logging.
+    pub log: Log,
+    /// Applications that exist from the first start on.
+    pub application: Vec<Declared>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8800".to_owned(),
+            data: PathBuf::from("./callboard-data"),
+            public_url: String::new(),
+            app_id: 1_250_000_000,
+            require_sub_app_id: false,
+            history_days: limits::HISTORY_DAYS,
+            ops: Ops::default(),
+            pull: Pull::default(),
+            push: Push::default(),
+            limits: Limits::default(),
+            media: Media::default(),
+            log: Log::default(),
+            application: Vec::new(),
+        }
+    }
+}
+
+/// What operators look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ops {
+    /// Address of health and metrics; empty: 127.0.0.1:8801, or a free port if `listen` asks for one.
+    pub listen: String,
+}
+
+/// How PullEvents behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pull {
+    /// Length of a lease.
+    pub lease: Span,
+    /// How long a call waits for the first event.
+    pub wait: Span,
+    /// The answer when nothing came.
+    pub empty: Empty,
+}
+
+impl Default for Pull {
+    fn default() -> Self {
+        Self {
+            lease: Span::from_ms(limits::PULL_LEASE_MS),
+            wait: Span::from_ms(limits::PULL_WAIT_MS),
+            empty: Empty::Error,
+        }
+    }
+}
+
+/// What PullEvents answers when there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Empty {
+    /// The error `no event`, as the cloud does.
+    Error,
+    /// `EventSet: []`.
+    List,
+}
+
+/// How PUSH behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Push {
+    /// What counts as delivered, and how long it is tried.
+    pub profile: Profile,
+    /// How members that do not apply are written.
+    pub unused_members: UnusedMembers,
+    /// Networks that may be called although they are not public.
+    pub allow_targets: Vec<String>,
+    /// The deadline of one attempt.
+    pub timeout: Span,
+    /// The waits between the first attempts.
+    pub schedule: Vec<Span>,
+    /// The wait between all later attempts.
+    pub repeat: Span,
+    /// How long an event is tried.
+    pub give_up_after: Span,
+    /// Attempts under way in all.
+    pub in_flight: usize,
+    /// Attempts under way for one application.
+    pub in_flight_per_application: usize,
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        let seconds = [1, 5, 30, 2 * 60, 10 * 60, 30 * 60, 3600];
+        Self {
+            profile: Profile::Standard,
+            unused_members: UnusedMembers::Omit,
+            allow_targets: Vec::new(),
+            timeout: Span::from_ms(limits::PUSH_ATTEMPT_MS),
+            schedule: seconds.into_iter().map(|s| Span::from_ms(s * 1000)).collect(),
+            repeat: Span::from_ms(3600 * 1000),
+            give_up_after: Span::from_ms(48 * 3600 * 1000),
+            in_flight: limits::PUSH_IN_FLIGHT_TOTAL,
+            in_flight_per_application: limits::PUSH_IN_FLIGHT_PER_APPLICATION,
+        }
+    }
+}
+
+/// The rules of PUSH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// 2xx is success; the schedule applies.
+    Standard,
+    /// The old documented behaviour: any answer counts, three sends in all.
+    Classic,
+}
+
+/// How members that do not apply to an event are written in a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnusedMembers {
+    /// Not at all.
+    Omit,
+    /// As null.
+    Null,
+}
+
+/// Rate limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Calls per key, action and second; 0: no limit. Actions not named have none.
+    #[serde(deserialize_with = "over_documented")]
+    pub per_second: BTreeMap<String, u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { per_second: documented() }
+    }
+}
+
+/// The documented numbers (docs 266/34183, 34184, 57589, 64486, 48758).
+fn documented() -> BTreeMap<String, u32> {
+    [
+        ("ConfirmEvents", 100),
+        ("DescribeEventConfig", 100),
+        ("DescribeEventsState", 20),
+        ("ModifyEventConfig", 20),
+        ("PullEvents", 100),
+    ]
+    .into_iter()
+    .map(|(action, limit)| (action.to_owned(), limit))
+    .collect()
+}
+
+/// Naming one action changes that one and keeps the documented numbers of the others.
+fn over_documented<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, u32>, D::Error> {
+    let mut all = documented();
+    all.extend(BTreeMap::<String, u32>::deserialize(from)?);
+    Ok(all)
+}
+
+/// The library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// The ffprobe program: `auto`, `off` or a path.
+    pub ffprobe: String,
+    /// How long an upload's temporary keys are valid.
+    pub session_life: Span,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        let life = u64::try_from(limits::SESSION_LIFE_S).unwrap_or(24 * 3600);
+        Self { ffprobe: "auto".to_owned(), session_life: Span::from_ms(life * 1000) }
+    }
+}
+
+/// Logging, on standard error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level, or directives such as `info,push=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An application that the configuration declares. What is absent keeps the value it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declared {
+    /// The SubAppId.
+    pub id: u64,
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// PUSH or PULL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Where PUSH goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_url: Option<String>,
+    /// Whether NewFileUpload is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<bool>,
+    /// Whether FileDeleted is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<bool>,
+    /// Whether PersistenceComplete is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<bool>,
+    /// The key of `Sign`; empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_key: Option<String>,
+}

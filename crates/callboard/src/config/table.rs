@@ -1,0 +1,153 @@
+//! What users read about each setting, in the order in which it is shown.
+//!
+//! The structs of [`super::settings`] hold the values, this table the words; a test holds the two
+//! together. The environment variable of a setting is computed from its name.
+
+/// A setting as it is documented.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its dotted name in the file.
+    pub name: &'static str,
+    /// What it does, one line a sentence or clause.
+    pub words: &'static [&'static str],
+}
+
+impl Setting {
+    /// The environment variable that overrides it.
+    pub fn variable(&self) -> String {
+        format!("CALLBOARD_{}", self.name.to_uppercase().replace('.', "_"))
+    }
+
+    /// Its section and its name within that.
+    pub fn split(&self) -> (&'static str, &'static str) {
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
+    }
+}
+
+/// The words above a section.
+pub const SECTIONS: [(&str, &str); 6] = [
+    ("ops", "For operators: /healthz, /readyz and /metrics. Not for the public."),
+    ("pull", "Mode=PULL: PullEvents and ConfirmEvents."),
+    ("push", "Mode=PUSH: callbacks."),
+    ("limits", "Limits that protect the server."),
+    ("media", "The media library."),
+    ("log", "Logs go to standard error."),
+];
+
+/// Every setting but the `[[application]]` list.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "listen",
+        words: &[
+            "Address of the API, the object storage surface and media files.",
+            "On a loopback address callbacks may go to this machine; on any other they may not",
+            "unless push.allow_targets says so. Port 0 takes a free one.",
+        ],
+    },
+    Setting {
+        name: "data",
+        words: &["Everything that must survive a restart. One server at a time uses it."],
+    },
+    Setting {
+        name: "public_url",
+        words: &[
+            "What stands before the paths that Callboard hands out (MediaUrl).",
+            "Empty: http:// and the address it listens on.",
+        ],
+    },
+    Setting {
+        name: "app_id",
+        words: &["The account's AppId; also the id of the default application."],
+    },
+    Setting {
+        name: "require_sub_app_id",
+        words: &["Refuse calls without SubAppId instead of taking the default application."],
+    },
+    Setting {
+        name: "history_days",
+        words: &["Days that settled events stay readable; at least 5."],
+    },
+    Setting {
+        name: "ops.listen",
+        words: &["Empty: 127.0.0.1:8801, or a free port when `listen` asks for port 0."],
+    },
+    Setting {
+        name: "pull.lease",
+        words: &["An event not confirmed for that long can be pulled again (the cloud: 30s)."],
+    },
+    Setting {
+        name: "pull.wait",
+        words: &["How long PullEvents waits for the first event (the cloud: 5s)."],
+    },
+    Setting {
+        name: "pull.empty",
+        words: &[
+            "When nothing came: \"error\" is `no event` as in the cloud, \"list\" an empty list.",
+        ],
+    },
+    Setting {
+        name: "push.profile",
+        words: &[
+            "\"standard\": 2xx is success, anything else is tried again by the schedule below.",
+            "\"classic\": the cloud's old behaviour, any answer counts, three sends in all; the",
+            "schedule below is then not used.",
+        ],
+    },
+    Setting {
+        name: "push.unused_members",
+        words: &["Members of other event types in a callback: \"omit\" them or write \"null\"."],
+    },
+    Setting {
+        name: "push.allow_targets",
+        words: &[
+            "Networks that callbacks may go to although they are not public,",
+            "such as [\"10.1.0.0/16\", \"192.168.7.9\"].",
+        ],
+    },
+    Setting {
+        name: "push.timeout",
+        words: &["The deadline of one attempt, from the name look-up to the last byte."],
+    },
+    Setting {
+        name: "push.schedule",
+        words: &["Waits after the first failed attempts (give or take 20 %)."],
+    },
+    Setting { name: "push.repeat", words: &["The wait after every later failed attempt."] },
+    Setting {
+        name: "push.give_up_after",
+        words: &["How long after its first attempt an event is still tried."],
+    },
+    Setting { name: "push.in_flight", words: &["Attempts under way at once, in all."] },
+    Setting {
+        name: "push.in_flight_per_application",
+        words: &["Attempts under way at once for one application."],
+    },
+    Setting {
+        name: "limits.per_second",
+        words: &[
+            "Calls per key, action and second; 0 is none. Actions that are not named have none.",
+            "What you name here changes that action and leaves the others as they are.",
+        ],
+    },
+    Setting {
+        name: "media.ffprobe",
+        words: &[
+            "The program that reads durations and streams: \"auto\" (from PATH if there), \"off\"",
+            "or a path. Without it MP4, MP3, WAV, FLAC, MKV and WebM are read by Callboard itself.",
+        ],
+    },
+    Setting {
+        name: "media.session_life",
+        words: &["How long the temporary keys of ApplyUpload are valid."],
+    },
+    Setting { name: "log.format", words: &["\"text\" for people, \"json\" for machines."] },
+    Setting {
+        name: "log.level",
+        words: &["error, warn, info, debug, trace; or by part, such as \"info,push=debug\"."],
+    },
+];
+
+/// The setting of that name.
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}

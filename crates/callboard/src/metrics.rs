@@ -1,0 +1,197 @@
+//! Metrics in the Prometheus text format, fed by what the parts report and by what the store knows.
+//!
+//! Labels are taken from closed sets (actions and error codes of the API, kinds, states), so that
+//! no client can grow the registry. Numbers for each application are deliberately absent: there may
+//! be ten thousand; DescribeEventsState has them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use model::{EventKind, Now};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use queue::{Backend, Observer, State};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    action: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Event {
+    kind: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Action {
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+type Gauge64 = Gauge<u64, AtomicU64>;
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// Everything that is measured.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    request_seconds: Family<Action, Histogram>,
+    events: Family<Event, Counter>,
+    attempts: Family<Outcome, Counter>,
+    attempt_seconds: Family<Outcome, Histogram>,
+    batch_commands: Histogram,
+    commit_seconds: Histogram,
+    depth: Family<InState, Gauge64>,
+    oldest_seconds: Seconds,
+    wal_bytes: Gauge64,
+    healthy: Gauge64,
+    uptime_seconds: Seconds,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn latency() -> Histogram {
+    // 0.5 ms to 16 s
+    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
+}
+
+impl Metrics {
+    /// Metrics that are all zero.
+    pub fn new() -> Arc<Self> {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("callboard"),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(latency),
+            events: Family::default(),
+            attempts: Family::default(),
+            attempt_seconds: Family::new_with_constructor(latency),
+            batch_commands: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            commit_seconds: latency(),
+            depth: Family::default(),
+            oldest_seconds: Seconds::default(),
+            wal_bytes: Gauge64::default(),
+            healthy: Gauge64::default(),
+            uptime_seconds: Seconds::default(),
+        };
+        metrics.register();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("requests", "API calls answered, by action and code", self.requests.clone());
+        r.register_with_unit(
+            "request",
+            "How long API calls took",
+            Unit::Seconds,
+            self.request_seconds.clone(),
+        );
+        r.register("events", "Events that came to a state, by kind and state", self.events.clone());
+        r.register("attempts", "Attempts of PUSH, by outcome", self.attempts.clone());
+        r.register_with_unit(
+            "attempt",
+            "How long attempts of PUSH took",
+            Unit::Seconds,
+            self.attempt_seconds.clone(),
+        );
+        r.register(
+            "store_batch_commands",
+            "Commands that one commit of the store made durable",
+            self.batch_commands.clone(),
+        );
+        r.register_with_unit(
+            "store_commit",
+            "How long a commit of the store took, fsync included",
+            Unit::Seconds,
+            self.commit_seconds.clone(),
+        );
+        r.register("queue_depth", "Events that are not settled, by state", self.depth.clone());
+        r.register_with_unit(
+            "queue_oldest",
+            "Age of the oldest event that is not settled",
+            Unit::Seconds,
+            self.oldest_seconds.clone(),
+        );
+        r.register_with_unit(
+            "store_wal",
+            "Size of the write-ahead log",
+            Unit::Bytes,
+            self.wal_bytes.clone(),
+        );
+        r.register("healthy", "1 if nothing is wrong, as /healthz says", self.healthy.clone());
+        r.register_with_unit(
+            "uptime",
+            "Time since the server started",
+            Unit::Seconds,
+            self.uptime_seconds.clone(),
+        );
+    }
+
+    /// The text that Prometheus reads, with what the store knows now.
+    pub fn render(&self, backend: &dyn Backend, now: Now) -> Result<String, fmt::Error> {
+        let load = backend.load(None);
+        for (state, count) in [
+            (State::Ready, load.ready),
+            (State::Leased, load.leased),
+            (State::Delayed, load.delayed),
+        ] {
+            self.depth.get_or_create(&InState { state: state.name() }).set(count);
+        }
+        let age_ms = load.oldest.map_or(0, |oldest| now.wall.since_ms(oldest).max(0));
+        self.oldest_seconds.set(seconds(u64::try_from(age_ms).unwrap_or(0)));
+        let health = backend.health();
+        self.wal_bytes.set(health.wal_bytes);
+        self.healthy.set(u64::from(health.problems.is_empty() && !health.failed));
+        self.uptime_seconds.set(seconds(now.mono.0));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
+}
+
+impl Observer for Metrics {
+    fn request(&self, action: &'static str, code: &'static str, seconds: f64) {
+        self.requests.get_or_create(&Request { action, code }).inc();
+        self.request_seconds.get_or_create(&Action { action }).observe(seconds);
+    }
+
+    fn event(&self, kind: EventKind, state: State) {
+        self.events.get_or_create(&Event { kind: kind.name(), state: state.name() }).inc();
+    }
+
+    fn attempt(&self, outcome: &'static str, seconds: f64) {
+        self.attempts.get_or_create(&Outcome { outcome }).inc();
+        self.attempt_seconds.get_or_create(&Outcome { outcome }).observe(seconds);
+    }
+
+    fn batch(&self, commands: usize, seconds: f64) {
+        let commands = u32::try_from(commands).unwrap_or(u32::MAX);
+        self.batch_commands.observe(f64::from(commands));
+        self.commit_seconds.observe(seconds);
+    }
+}

@@ -1,0 +1,74 @@
+//! What operators and machines look at: `/healthz`, `/readyz`, `/metrics`.
+//!
+//! On an address of its own, because it is for the inside: it needs no key. `/healthz` says whether
+//! the process should be replaced, `/readyz` whether it should be given work.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use model::Clock;
+use queue::Backend;
+
+use crate::metrics::Metrics;
+
+/// The type that Prometheus expects of its text format.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the pages are made of.
+#[derive(Clone, Debug)]
+pub struct Ops {
+    /// Answers load and health.
+    pub backend: Arc<dyn Backend>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    /// For ages.
+    pub clock: Arc<dyn Clock>,
+    /// True between "ready" and the beginning of the stop.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// The routes.
+pub fn router(ops: Ops) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(ops)
+}
+
+async fn healthz(State(ops): State<Ops>) -> Response {
+    verdict(ops.backend.health().problems)
+}
+
+async fn readyz(State(ops): State<Ops>) -> Response {
+    let mut problems = ops.backend.health().problems;
+    if !ops.ready.load(Ordering::Acquire) {
+        problems.push("not accepting work".to_owned());
+    }
+    verdict(problems)
+}
+
+/// 200 `ok`, or 503 and one problem a line.
+fn verdict(problems: Vec<String>) -> Response {
+    if problems.is_empty() {
+        return (StatusCode::OK, "ok\n").into_response();
+    }
+    let text: String = problems.into_iter().map(|problem| problem + "\n").collect();
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+async fn metrics(State(ops): State<Ops>) -> Response {
+    match ops.metrics.render(ops.backend.as_ref(), ops.clock.now()) {
+        Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

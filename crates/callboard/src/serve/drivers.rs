@@ -1,0 +1,62 @@
+//! What runs in the background: ticks, each a loop around a function that tests call themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use media::Library;
+use queue::Backend;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::chain;
+
+/// How often the queue looks at what time has brought: the grain of leases and retries.
+const STORE_TICK: Duration = Duration::from_millis(100);
+/// How often dead uploads and deleted files are swept.
+const LIBRARY_TICK: Duration = Duration::from_secs(10);
+
+/// Ticks the backend until `stop`; reports its failure, should it fail for good.
+pub(super) async fn tick_backend(
+    backend: Arc<dyn Backend>,
+    failed: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+) {
+    let mut ticks = interval(STORE_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut troubled = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match backend.tick().await {
+            Ok(()) => troubled = false,
+            Err(error) if !troubled => {
+                tracing::error!(%error, "the queue cannot go on");
+                troubled = true;
+            }
+            Err(_known) => {}
+        }
+        let health = backend.health();
+        if health.failed {
+            failed.send_replace(Some(health.problems.join("; ")));
+            return;
+        }
+    }
+}
+
+/// Ticks the library until `stop`.
+pub(super) async fn tick_library(library: Arc<Library>, stop: CancellationToken) {
+    let mut ticks = interval(LIBRARY_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = library.tick().await {
+            tracing::warn!(error = chain(&error), "the library cannot be swept");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `callboard serve`: brings the parts together, announces the server, and stops it in good order.
+
+pub mod announce;
+mod drivers;
+mod parts;
+mod running;
+mod signals;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use client::Key;
+use rustix::fs::Mode;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::args::Serve;
+use crate::commands::find;
+use crate::config::{self, Config, Environment};
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::telemetry;
+
+pub use running::Running;
+pub use signals::Signals;
+
+/// Everything that a start needs to know.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The configuration; its data directory is the one that is used.
+    pub config: Config,
+    /// The root key to use; none: the one there is, or a new one.
+    pub root: Option<Key>,
+    /// Whether the data may be lost, so that nothing waits for the disk.
+    pub ephemeral: bool,
+    /// Whether the wall clock is believed although it jumped.
+    pub accept_clock: bool,
+    /// Where programs such as ffprobe are looked for, like PATH.
+    pub search_path: Option<OsString>,
+}
+
+/// Runs the command until a signal comes or the store fails.
+pub fn run(args: &Serve, environment: &Environment) -> Result<(), Failure> {
+    let path = find::config_path(&args.file, environment);
+    let loaded = config::load(path.as_deref(), environment, &args.flags())?;
+    let root = find::given_key(environment)?;
+    telemetry::start(&loaded.config.log);
+    for name in &loaded.unknown_variables {
+        tracing::warn!(variable = name, "not a setting: ignored");
+    }
+    let mut launch = Launch {
+        config: loaded.config,
+        root,
+        ephemeral: args.ephemeral,
+        accept_clock: args.accept_clock,
+        search_path: config::search_path(),
+    };
+    prepare_process();
+    let directory = if args.ephemeral { Some(temporary()?) } else { None };
+    if let Some(directory) = &directory {
+        launch.config.data = PathBuf::from(directory.path());
+    }
+    let runtime =
+        Runtime::new().map_err(|error| Failure::io("the runtime cannot be started", &error))?;
+    let ended = runtime.block_on(serve(launch));
+    // whatever still runs after a graceful stop, or after a second signal, is not waited for
+    runtime.shutdown_background();
+    ended
+}
+
+/// A data directory that is removed when this is dropped.
+pub fn temporary() -> Result<TempDir, Failure> {
+    tempfile::Builder::new()
+        .prefix("callboard-")
+        .tempdir()
+        .map_err(|error| Failure::io("no temporary directory", &error))
+}
+
+/// Files are for their owner only, and connections may be many: the soft limit of descriptors is
+/// 1,024 on most systems, far below what the server holds itself to.
+pub fn prepare_process() {
+    rustix::process::umask(Mode::from_bits_truncate(0o077));
+    let resource = rustix::process::Resource::Nofile;
+    let mut limit = rustix::process::getrlimit(resource);
+    let wanted = 65_536;
+    let most = limit.maximum.unwrap_or(wanted);
+    if limit.current.is_some_and(|current| current < wanted.min(most)) {
+        limit.current = Some(wanted.min(most));
+        if let Err(error) = rustix::process::setrlimit(resource, limit) {
+            tracing::warn!(%error, "the limit of open files cannot be raised");
+        }
+    }
+}
+
+async fn serve(launch: Launch) -> Result<(), Failure> {
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
+    let running = tokio::select! {
+        started = Running::start(launch) => started?,
+        () = signals.next() => return Ok(()),
+    };
+    announce::ready(&running);
+    let failed = tokio::select! {
+        () = signals.next() => None,
+        reason = running.failed() => Some(reason),
+    };
+    tracing::info!("stopping");
+    let stopped = tokio::select! {
+        stopped = running.stop() => stopped,
+        () = signals.next() => {
+            out::note("callboard: stopped at once; what was leased is redelivered");
+            return Err(Failure::new(Exit::Refused, "the stop was cut short by a second signal"));
+        }
+    };
+    match failed {
+        Some(reason) => Err(Failure::new(Exit::Io, reason)),
+        None => stopped,
+    }
+}

@@ -1,0 +1,224 @@
+//! The parts of a server and the order in which they are made: store, keys, sockets, policy,
+//! library, gateway, push worker.
+//!
+//! The store comes first because its lock decides whether this process may touch the directory at
+//! all; the sockets come before the policy, which must know our own addresses.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts};
+use client::Key;
+use egress::Policy;
+use media::probe::{Probe, ProbeLimits, ProbeTools};
+use media::{Library, LibraryParts, Objects};
+use model::Clock;
+use queue::{Backend, Observer, RecordKind, RecordQuery};
+use sign::seal::MasterKey;
+use store::{LockError, OpenError, Options, Store};
+use tokio::net::TcpListener;
+
+use super::Launch;
+use crate::config::Config;
+use crate::config::settings::{Declared, Empty};
+use crate::failure::{Exit, Failure, chain};
+use crate::keyfile::{self, KeyFileError, MASTER_KEY};
+
+/// What every later part is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Base {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) master: Arc<MasterKey>,
+}
+
+/// Takes the data directory and recovers the store.
+pub(super) async fn open_store(
+    launch: &Launch,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+) -> Result<Arc<dyn Backend>, Failure> {
+    let mut options = Options::new(&launch.config.data);
+    if launch.ephemeral {
+        options.durable = false;
+        options.reserve_bytes = 0;
+    }
+    options.history_days = launch.config.history_days;
+    options.accept_clock = launch.accept_clock;
+    let opened = tokio::task::spawn_blocking(move || Store::open(&options, clock, observer)).await;
+    match opened {
+        Ok(Ok(store)) => Ok(store),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(panicked) => Err(Failure::new(Exit::Io, format!("opening the store: {panicked}"))),
+    }
+}
+
+fn refused(error: &OpenError) -> Failure {
+    let exit = match error {
+        OpenError::Lock(LockError::Held(_)) => Exit::Locked,
+        OpenError::Newer { .. } => Exit::Data,
+        OpenError::Lock(LockError::Io { .. }) | OpenError::Sqlite { .. } | OpenError::Io { .. } => {
+            Exit::Io
+        }
+    };
+    let hint =
+        if exit == Exit::Locked { ": stop it, or name another directory with --data" } else { "" };
+    Failure::new(exit, chain(error) + hint)
+}
+
+/// The master key of the directory, made if the directory is new. A store with keys whose master
+/// key is gone is refused: a new one would make every secret in it unreadable for good.
+pub(super) async fn master_key(dir: &Path, backend: &dyn Backend) -> Result<MasterKey, Failure> {
+    if let Some(key) = keyfile::read_master(dir).map_err(|error| key_file(&error))? {
+        return Ok(key);
+    }
+    let kind = RecordKind::Key;
+    let query = RecordQuery { kind, app: None, term: None, after: None, limit: 1 };
+    let known = backend.find(query).await.map_err(|error| backend_failed(&error))?;
+    if known.records.is_empty() {
+        return keyfile::make_master(dir).map_err(|error| key_file(&error));
+    }
+    let path = dir.join(MASTER_KEY);
+    Err(Failure::new(
+        Exit::Config,
+        format!(
+            "{} is missing and the store's secrets are sealed with it: put it back",
+            path.display()
+        ),
+    ))
+}
+
+fn key_file(error: &KeyFileError) -> Failure {
+    let exit = match error {
+        KeyFileError::Io { .. } | KeyFileError::Random(_) => Exit::Io,
+        KeyFileError::Open { .. } | KeyFileError::NotAKey { .. } => Exit::Config,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Binds a listener; connections wait in the kernel until it is served.
+pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = if error.kind() == io::ErrorKind::AddrInUse {
+            format!(" (another server? {setting} takes another address; port 0 a free one)")
+        } else {
+            String::new()
+        };
+        Failure::new(Exit::Io, format!("cannot listen on {address}: {error}{hint}"))
+    })
+}
+
+/// Where callbacks may go: public addresses, what the operator opened, this machine if only this
+/// machine can reach the server; never our own listeners.
+pub(super) fn policy(config: &Config, own: Vec<SocketAddr>, loopback: bool) -> Policy {
+    Policy {
+        allow: config.allow_targets.clone(),
+        allow_loopback: loopback,
+        https_only: false,
+        forbidden: own,
+    }
+}
+
+/// Makes what must be in the store before the first call; the root key.
+pub(super) async fn bootstrap(
+    launch: &Launch,
+    base: &Base,
+    policy: &Policy,
+) -> Result<Key, Failure> {
+    let bootstrap = Bootstrap {
+        backend: base.backend.as_ref(),
+        master: &base.master,
+        clock: base.clock.as_ref(),
+        policy,
+    };
+    let failed = |error: BootstrapError| {
+        let exit = match &error {
+            BootstrapError::Declared { .. } => Exit::Config,
+            BootstrapError::Commit(_)
+            | BootstrapError::Backend(_)
+            | BootstrapError::Record(_)
+            | BootstrapError::Random(_) => Exit::Io,
+        };
+        Failure::new(exit, chain(&error))
+    };
+    let config = &launch.config;
+    bootstrap.ensure_application(config.app_id, "default").await.map_err(failed)?;
+    let declared: Vec<_> = config.applications.iter().map(configured).collect();
+    bootstrap.apply_applications(&declared).await.map_err(failed)?;
+    let given = launch.root.as_ref().map(|key| (key.id(), key.secret()));
+    let root = bootstrap.ensure_root_key(given).await.map_err(failed)?;
+    let key = Key::new(root.secret_id, root.secret_key.as_str());
+    keyfile::write_root(&config.data, &key).map_err(|error| key_file(&error))?;
+    Ok(key)
+}
+
+fn configured(declared: &Declared) -> ConfiguredApplication {
+    ConfiguredApplication {
+        id: declared.id,
+        name: declared.name.clone(),
+        mode: declared.mode,
+        notification_url: declared.notification_url.clone(),
+        upload: declared.upload,
+        delete: declared.delete,
+        persistence: declared.persistence,
+        sign_key: declared.sign_key.clone().map(wire::Secret),
+    }
+}
+
+/// The library over the objects of the data directory.
+pub(super) fn library(launch: &Launch, base: &Base, public_url: &str) -> io::Result<Arc<Library>> {
+    let config = &launch.config;
+    let tools = match config.media.ffprobe.as_str() {
+        "off" => ProbeTools::none(),
+        "auto" => ProbeTools::detect(launch.search_path.as_deref()),
+        path => ProbeTools::detect(launch.search_path.as_deref()).with_ffprobe(path),
+    };
+    tracing::info!(ffprobe = ?tools.ffprobe(), "media are probed");
+    let mut settings = media::Settings::new(public_url, config.app_id);
+    settings.session_life_s =
+        i64::try_from(config.media.session_life.ms() / 1000).unwrap_or(i64::MAX);
+    let parts = LibraryParts {
+        backend: Arc::clone(&base.backend),
+        clock: Arc::clone(&base.clock),
+        master: Arc::clone(&base.master),
+        objects: Objects::open(&config.data)?,
+        probe: Probe::new(tools, ProbeLimits::default()),
+        settings,
+    };
+    Ok(Arc::new(Library::new(parts)?))
+}
+
+/// The gateway over all of it.
+pub(super) fn gateway(
+    config: &Config,
+    base: &Base,
+    library: &Arc<Library>,
+    policy: &Arc<Policy>,
+) -> Gateway {
+    let mut settings = api::Settings::new(config.app_id);
+    settings.require_sub_app_id = config.require_sub_app_id;
+    settings.pull_lease_ms = config.pull.lease.ms();
+    settings.pull_wait_ms = config.pull.wait.ms();
+    settings.pull_empty = match config.pull.empty {
+        Empty::Error => api::PullEmpty::Error,
+        Empty::List => api::PullEmpty::List,
+    };
+    let limits = config.per_second.iter();
+    settings.rates = api::RateLimits(limits.map(|(a, n)| (a.clone(), u64::from(*n))).collect());
+    Gateway::new(GatewayParts {
+        backend: Arc::clone(&base.backend),
+        library: Arc::clone(library),
+        clock: Arc::clone(&base.clock),
+        master: Arc::clone(&base.master),
+        policy: Arc::clone(policy),
+        observer: Arc::clone(&base.observer),
+        settings,
+    })
+}
+
+fn backend_failed(error: &queue::BackendError) -> Failure {
+    Failure::new(Exit::Io, chain(error))
+}

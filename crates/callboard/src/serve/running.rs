@@ -1,0 +1,249 @@
+//! A running server: its parts, its background work, and its orderly end.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use client::Key;
+use media::Library;
+use model::{AppId, Clock, limits};
+use queue::{Backend, Observer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::parts::{self, Base};
+use super::{Launch, drivers};
+use crate::clock::SystemClock;
+use crate::commands::find::ENDPOINT;
+use crate::failure::{Exit, Failure, chain};
+use crate::metrics::Metrics;
+use crate::ops::{self, Ops};
+
+/// A server that accepts connections.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    root: Key,
+    data: PathBuf,
+    app: AppId,
+    backend: Arc<dyn Backend>,
+    library: Arc<Library>,
+    ready: Arc<AtomicBool>,
+    failed: watch::Receiver<Option<String>>,
+    /// Ends what takes work: the gateway, the push worker, the ticks.
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    /// Ends what looks on: health and metrics, to the last.
+    stop_ops: CancellationToken,
+    ops_tasks: TaskTracker,
+}
+
+/// The sockets of a server.
+struct Sockets {
+    main: TcpListener,
+    ops: TcpListener,
+    address: SocketAddr,
+    ops_address: SocketAddr,
+}
+
+impl Sockets {
+    async fn bind(launch: &Launch) -> Result<Self, Failure> {
+        let main = parts::bind(launch.config.listen, "--listen").await?;
+        let ops = parts::bind(launch.config.ops_listen, "--ops-listen").await?;
+        let local = |socket: &TcpListener| {
+            socket.local_addr().map_err(|error| Failure::io("a socket has no address", &error))
+        };
+        let (address, ops_address) = (local(&main)?, local(&ops)?);
+        Ok(Self { main, ops, address, ops_address })
+    }
+}
+
+impl Running {
+    /// Takes the data directory, recovers, binds and starts to serve.
+    pub async fn start(launch: Launch) -> Result<Self, Failure> {
+        let metrics = Metrics::new();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let observer: Arc<dyn Observer> = Arc::<Metrics>::clone(&metrics);
+        let opened = parts::open_store(&launch, Arc::clone(&clock), Arc::clone(&observer)).await;
+        let backend = opened?;
+        match Self::over(&launch, Arc::clone(&backend), clock, metrics).await {
+            Ok(running) => Ok(running),
+            Err(failure) => {
+                // the lock goes with it; that closing failed too would hide the first reason
+                if let Err(error) = backend.close().await {
+                    tracing::warn!(%error, "closing the store after a failed start");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Everything after the store.
+    async fn over(
+        launch: &Launch,
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Failure> {
+        let config = &launch.config;
+        let master = Arc::new(parts::master_key(&config.data, backend.as_ref()).await?);
+        let observer: Arc<dyn Observer> = Arc::<Metrics>::clone(&metrics);
+        let base = Base { backend, clock, observer, master };
+        let sockets = Sockets::bind(launch).await?;
+        let own = vec![sockets.address, sockets.ops_address];
+        let loopback = sockets.address.ip().is_loopback();
+        let policy = Arc::new(parts::policy(config, own, loopback));
+        let root = parts::bootstrap(launch, &base, &policy).await?;
+        let reach = format!("http://{}", reach(sockets.address));
+        let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
+        let library = parts::library(launch, &base, public_url)
+            .map_err(|error| Failure::io("the library cannot be opened", &error))?;
+        library.tick().await.map_err(|error| {
+            Failure::new(Exit::Io, format!("the library cannot be swept: {}", chain(&error)))
+        })?;
+        let gateway = parts::gateway(config, &base, &library, &policy);
+
+        let (failure, failed) = watch::channel(None);
+        let running = Self {
+            address: sockets.address,
+            ops_address: sockets.ops_address,
+            root,
+            data: config.data.clone(),
+            app: config.app_id,
+            backend: Arc::clone(&base.backend),
+            library: Arc::clone(&library),
+            ready: Arc::new(AtomicBool::new(true)),
+            failed,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            stop_ops: CancellationToken::new(),
+            ops_tasks: TaskTracker::new(),
+        };
+        let stop = || running.stop.clone();
+        running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
+        running.tasks.spawn(drivers::tick_library(library, stop()));
+        running.tasks.spawn(api::serve(sockets.main, gateway, stop()));
+        running.serve_ops(sockets.ops, base.clock, metrics);
+        running.write_endpoint()?;
+        Ok(running)
+    }
+
+    fn serve_ops(&self, socket: TcpListener, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) {
+        let router = ops::router(Ops {
+            backend: Arc::clone(&self.backend),
+            metrics,
+            clock,
+            ready: Arc::clone(&self.ready),
+        });
+        let stop = self.stop_ops.clone();
+        self.ops_tasks.spawn(async move {
+            let served = axum::serve(socket, router).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(error) = served.await {
+                tracing::error!(%error, "health and metrics stopped");
+            }
+        });
+    }
+
+    fn endpoint_file(&self) -> PathBuf {
+        self.data.join(ENDPOINT)
+    }
+
+    fn write_endpoint(&self) -> Result<(), Failure> {
+        let path = self.endpoint_file();
+        fs::write(&path, self.endpoint() + "\n")
+            .map_err(|error| Failure::io(path.display(), &error))
+    }
+
+    /// Where the server is reached from this machine: `http://host:port`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.reach())
+    }
+
+    /// The same without the scheme.
+    pub fn reach(&self) -> SocketAddr {
+        reach(self.address)
+    }
+
+    /// The address that it listens on.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of health and metrics.
+    pub fn ops_address(&self) -> SocketAddr {
+        reach(self.ops_address)
+    }
+
+    /// The root key.
+    pub const fn root(&self) -> &Key {
+        &self.root
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The default application.
+    pub const fn app(&self) -> AppId {
+        self.app
+    }
+
+    /// Returns with the reason when the store has failed for good.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.failed.clone();
+        let reason = match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // the tick ended without a failure: the server is being stopped
+            Err(_ended) => std::future::pending().await,
+        };
+        format!("{reason}; start again to recover")
+    }
+
+    /// Stops accepting, lets what is under way finish or gives it back, writes down what is leased,
+    /// and lets go of the data directory; within [`limits::SHUTDOWN_MS`].
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.ready.store(false, Ordering::Release);
+        let deadline = Duration::from_millis(limits::SHUTDOWN_MS);
+        match tokio::time::timeout(deadline, self.wind_down()).await {
+            Ok(ended) => ended,
+            Err(_elapsed) => Err(Failure::new(
+                Exit::Io,
+                format!("could not stop within {} s", deadline.as_secs()),
+            )),
+        }
+    }
+
+    async fn wind_down(&self) -> Result<(), Failure> {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.library.close().await;
+        let closed = self.backend.close().await;
+        self.stop_ops.cancel();
+        self.ops_tasks.close();
+        self.ops_tasks.wait().await;
+        if let Err(error) = fs::remove_file(self.endpoint_file()) {
+            tracing::debug!(%error, "the endpoint file is gone already");
+        }
+        closed.map_err(|error| {
+            Failure::new(Exit::Io, format!("closing the store: {}", chain(&error)))
+        })
+    }
+}
+
+/// An address that can be called: an unspecified one stands for this machine.
+fn reach(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

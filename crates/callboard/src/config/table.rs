@@ -105,6 +105,10 @@ pub const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        name: "push.ca_file",
+        words: &["PEM file of authorities that https receivers may use besides the public ones."],
+    },
+    Setting {
         name: "push.timeout",
         words: &["The deadline of one attempt, from the name look-up to the last byte."],
     },

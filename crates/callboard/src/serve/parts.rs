@@ -4,6 +4,7 @@
 //! The store comes first because its lock decides whether this process may touch the directory at
 //! all; the sockets come before the policy, which must know our own addresses.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,10 +12,11 @@ use std::sync::Arc;
 
 use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts};
 use client::Key;
-use egress::Policy;
+use egress::{Policy, Roots, SystemResolver};
 use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{Library, LibraryParts, Objects};
 use model::Clock;
+use push::Worker;
 use queue::{Backend, Observer, RecordKind, RecordQuery};
 use sign::seal::MasterKey;
 use store::{LockError, OpenError, Options, Store};
@@ -22,7 +24,7 @@ use tokio::net::TcpListener;
 
 use super::Launch;
 use crate::config::Config;
-use crate::config::settings::{Declared, Empty};
+use crate::config::settings::{Declared, Empty, UnusedMembers};
 use crate::failure::{Exit, Failure, chain};
 use crate::keyfile::{self, KeyFileError, MASTER_KEY};
 
@@ -217,6 +219,48 @@ pub(super) fn gateway(
         observer: Arc::clone(&base.observer),
         settings,
     })
+}
+
+/// The push worker over the way out.
+pub(super) fn worker(config: &Config, base: &Base, policy: &Policy) -> Result<Worker, Failure> {
+    let client = egress::Client::new(
+        policy.clone(),
+        Arc::new(SystemResolver::default()),
+        roots(config)?,
+        egress::Limits::default(),
+    )
+    .map_err(|error| Failure::new(Exit::Config, format!("TLS cannot be set up: {error}")))?;
+    let settings = push::Settings {
+        schedule: config.schedule(),
+        attempt_ms: config.push.timeout.ms(),
+        per_application: config.push.in_flight_per_application,
+        total: config.push.in_flight,
+        unused_members_null: config.push.unused_members == UnusedMembers::Null,
+        ..push::Settings::default()
+    };
+    Ok(Worker::new(push::Parts {
+        backend: Arc::clone(&base.backend),
+        client: Arc::new(client),
+        master: MasterKey::clone(&base.master),
+        clock: Arc::clone(&base.clock),
+        observer: Arc::clone(&base.observer),
+        jitter: Arc::new(push::Random),
+        settings,
+    }))
+}
+
+/// The public authorities, and those of `push.ca_file`.
+fn roots(config: &Config) -> Result<Roots, Failure> {
+    let mut roots = Roots::default();
+    let path = &config.push.ca_file;
+    if !path.as_os_str().is_empty() {
+        let refuse = |reason: String| {
+            Failure::new(Exit::Config, format!("push.ca_file: {}: {reason}", path.display()))
+        };
+        let pem = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+        roots.add_pem(&pem).map_err(|error| refuse(chain(&error)))?;
+    }
+    Ok(roots)
 }
 
 fn backend_failed(error: &queue::BackendError) -> Failure {

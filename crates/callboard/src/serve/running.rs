@@ -108,6 +108,7 @@ impl Running {
             Failure::new(Exit::Io, format!("the library cannot be swept: {}", chain(&error)))
         })?;
         let gateway = parts::gateway(config, &base, &library, &policy);
+        let worker = parts::worker(config, &base, &policy)?;
 
         let (failure, failed) = watch::channel(None);
         let running = Self {
@@ -128,6 +129,9 @@ impl Running {
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
+        let attempts = running.tasks.clone();
+        let stop_push = stop();
+        running.tasks.spawn(async move { worker.run(attempts, stop_push).await });
         running.tasks.spawn(api::serve(sockets.main, gateway, stop()));
         running.serve_ops(sockets.ops, base.clock, metrics);
         running.write_endpoint()?;

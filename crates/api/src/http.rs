@@ -139,6 +139,7 @@ async fn answer(
         }
         Method::POST => Some(read_body(gateway, &parts.headers, body).await?),
         _ => {
+            body::discard(body).await;
             let text = "The HTTP request method is not supported: only GET and POST are.";
             return Err(ApiError::new(Code::UnsupportedProtocol, text));
         }

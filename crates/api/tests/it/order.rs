@@ -1,6 +1,10 @@
 //! Which check comes first: each request is wrong in two ways, and the earlier one is told.
 
-use crate::message::Message;
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use crate::message::{Message, code};
 use crate::server::{NOW_S, ROOT, Server};
 
 const STRANGER: (&str, &str) = ("AKIDnobody", "nothing");
@@ -79,6 +83,35 @@ async fn wordings_are_the_documented_ones() {
         ),
     ] {
         assert_eq!(server.send(&message).await.message(), expected);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rate_then_schema_then_policy_then_business() {
+    // two calls at once; again if a second's end came between them
+    let once = HashMap::from([("ConfirmEvents".to_owned(), 1)]);
+    let server = Server::with(|settings| settings.rates = api::RateLimits(once)).await;
+    let confirm = || server.call("ConfirmEvents", json!({"X": 1}));
+    let seen = loop {
+        let (first, second) = tokio::join!(confirm(), confirm());
+        let mut codes = [code(&first), code(&second)];
+        codes.sort();
+        if codes[0] != codes[1] {
+            break codes;
+        }
+    };
+    assert_eq!(seen, ["RequestLimitExceeded", "UnknownParameter"]);
+    let policy = json!({"Actions": ["PullEvents"], "SubAppIds": [0]});
+    let made = server.call("CreateKey", policy).await;
+    let key = (made["SecretId"].as_str().unwrap(), made["SecretKey"].as_str().unwrap());
+    for (params, expected) in [
+        (json!({"X": 1, "SubAppId": 7}), "UnknownParameter"),
+        (json!({"SubAppId": 7}), "UnauthorizedOperation"),
+        (json!({}), "FailedOperation"),
+    ] {
+        let refused = server.call_as(key, "PullEvents", params).await;
+        assert_eq!(code(&refused), expected, "{refused}");
     }
     server.stop().await;
 }

@@ -117,6 +117,40 @@ async fn tc3_gets_and_forms_coerce_by_the_spec() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn booleans_are_read_as_every_client_writes_them() {
+    let server = Server::start().await;
+    for (text, expected) in [
+        ("true", json!(true)),
+        ("True", json!(true)),
+        ("1", json!(true)),
+        ("false", json!(false)),
+        ("False", json!(false)),
+        ("0", json!(false)),
+        ("yes", json!(null)),
+    ] {
+        let member = "ExtractBlindWatermarkComplete";
+        let query = format!("Events.0.EventType={member}&Events.0.{member}.IsDetected={text}");
+        let get = Message::new("GET", &format!("/?{query}"))
+            .with("Content-Type", "application/x-www-form-urlencoded")
+            .with("X-TC-Action", "PublishEvents")
+            .with("X-TC-Version", "2018-07-17")
+            .with("X-TC-Timestamp", &NOW_S.to_string())
+            .signed(ROOT);
+        let answer = server.send(&get).await;
+        if expected.is_null() {
+            let told =
+                format!("The value type of parameter `Events.0.{member}.IsDetected` is not valid.");
+            assert_eq!(answer.message(), told);
+            continue;
+        }
+        let id = answer.response()["EventSet"][0]["EventId"].clone();
+        let detail = server.call("DescribeEventDetail", json!({"EventId": id})).await;
+        assert_eq!(detail["Event"]["Payload"]["IsDetected"], expected, "{text}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn multipart_lists_are_json_text() {
     let server = Server::start().await;
     let body = "--b\r\nContent-Disposition: form-data; name=\"EventHandles\"\r\n\

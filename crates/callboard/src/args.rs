@@ -17,6 +17,7 @@ signed HTTP callback) or PULL (PullEvents, ConfirmEvents). It speaks Tencent Clo
 
 const EXAMPLES: &str = "\
 First steps:
+  callboard demo                 the whole story in one terminal, in a few seconds
   callboard serve                start the server; it says how to reach it
   callboard apps show            how events reach the default application
   callboard publish --help       state an event of your own
@@ -39,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     /// Start the server
     Serve(Serve),
+    /// Show the whole story in one terminal: upload, callbacks, deletion, pulling
+    Demo(Demo),
     /// State events
     Publish(Publish),
     /// Pull events, one JSON object a line
@@ -113,6 +116,20 @@ impl Serve {
             })
             .collect()
     }
+}
+
+const DEMO_HELP: &str = "\
+Starts a server on free ports with data that is thrown away, and a receiver for its callbacks. Then
+uploads a real video through the official upload flow, receives the callback and checks its Sign,
+deletes the video, switches to PULL, publishes, pulls and confirms. Needs nothing but this program.";
+
+/// `callboard demo`.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = DEMO_HELP)]
+pub struct Demo {
+    /// Leave server and receiver running until Ctrl-C, to try things yourself
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Which server, as whom.

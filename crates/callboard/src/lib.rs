@@ -7,6 +7,7 @@ pub mod args;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod failure;
 pub mod keyfile;
 pub mod metrics;
@@ -58,5 +59,6 @@ fn command(command: Command, environment: &Environment) -> Result<(), Failure> {
         Command::Config(args) => commands::config::run(&args, environment),
         Command::Backup(args) => commands::backup::run(&args, environment),
         Command::Serve(args) => serve::run(&args, environment),
+        Command::Demo(args) => demo::run(args),
     }
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod configuration;
+mod demo;
 mod exit_codes;
 mod serving;
 

@@ -18,6 +18,7 @@ mod publish;
 mod pull;
 mod rates;
 mod replay;
+mod round;
 mod server;
 mod start;
 mod traps;

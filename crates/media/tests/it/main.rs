@@ -1,4 +1,18 @@
 //! The tests of crate `media`, in one binary to link once.
 
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod commit;
+#[cfg(test)]
+mod delete;
+#[cfg(test)]
+mod multipart;
+#[cfg(test)]
 mod probe;
+#[cfg(test)]
+mod put;
+#[cfg(test)]
+mod sweep;
+#[cfg(test)]
+mod world;

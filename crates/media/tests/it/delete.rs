@@ -1,0 +1,138 @@
+//! DeleteMedia and DescribeMediaInfos.
+
+use media::{DeleteError, DescribeError, Uploaded};
+use model::EventKind;
+use serde_json::{Value, json};
+use wire::event::task::MediaDeleteItem;
+
+use crate::world::{APP, OTHER, World, application, wav};
+
+async fn uploaded(world: &World) -> (Uploaded, String) {
+    let (applied, grant) = world.apply("wav").await;
+    world.put(&grant, &applied.session.media_key, &wav(1)).await.unwrap();
+    let segment = format!("{}/extra.ts", applied.session.directory);
+    world.put(&grant, &segment, b"segment").await.unwrap();
+    let key = &applied.vod_session_key;
+    let uploaded = world.library.commit_upload(&application(APP), key).await.unwrap();
+    (uploaded, applied.session.media_key)
+}
+
+fn part(of: &str) -> MediaDeleteItem {
+    MediaDeleteItem { r#type: of.to_owned(), definition: 0 }
+}
+
+async fn describe(world: &World, ids: &[&str], filters: &[&str]) -> Value {
+    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let reply = world.library.describe(APP, &owned(ids), &owned(filters)).await.unwrap();
+    serde_json::to_value(reply).unwrap()
+}
+
+#[tokio::test]
+async fn a_deleted_media_is_gone_with_all_its_objects() {
+    let world = World::new().await;
+    let (media, key) = uploaded(&world).await;
+    let id = media.file.to_string();
+    assert_eq!(world.object_files().len(), 2);
+    let error = world.library.delete(&application(OTHER), &id, &[]).await.unwrap_err();
+    assert!(matches!(error, DeleteError::NotFound(_)));
+    world.library.delete(&application(APP), &id, &[]).await.unwrap();
+    let (event, payload) = world.events().await.remove(0);
+    assert_eq!(event.row.kind, EventKind::FileDeleted);
+    assert_eq!(event.row.files, [media.file]);
+    let expected = json!({
+        "FileIdSet": [id],
+        "FileDeleteResultInfo": [{"FileId": id, "DeleteParts": []}],
+    });
+    assert_eq!(payload, expected);
+    assert!(world.library.published("4a817c80-1250000000", &key).await.unwrap().is_none());
+    let error = world.library.delete(&application(APP), &id, &[]).await.unwrap_err();
+    assert!(matches!(error, DeleteError::NotFound(_)));
+    let world = world.restart().await;
+    assert!(world.object_files().is_empty());
+    assert!(world.garbage().await.is_empty());
+    assert_eq!(world.events().await.len(), 2);
+    assert_eq!(describe(&world, &[&id], &[]).await["NotExistFileIdSet"], json!([id]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_deletions_state_one_event() {
+    let world = World::new().await;
+    let (media, _) = uploaded(&world).await;
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (library, id) = (world.library.clone(), media.file.to_string());
+        callers.spawn(async move { library.delete(&application(APP), &id, &[]).await.is_ok() });
+    }
+    let deleted = callers.join_all().await;
+    assert_eq!(deleted.iter().filter(|&&done| done).count(), 1);
+    assert_eq!(world.events().await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_original_alone_leaves_the_record() {
+    let world = World::new().await;
+    let (media, key) = uploaded(&world).await;
+    let id = media.file.to_string();
+    let delete =
+        async |parts: &[MediaDeleteItem]| world.library.delete(&application(APP), &id, parts).await;
+    let error = delete(&[part("Everything")]).await.unwrap_err();
+    assert!(matches!(error, DeleteError::UnknownPart(name) if name == "Everything"));
+    for parts in
+        [[part("TranscodeFiles")].as_slice(), &[part("OriginalFiles"), part("TranscodeFiles")]]
+    {
+        let error = delete(parts).await.unwrap_err();
+        assert!(matches!(error, DeleteError::NoSuchPart { part, .. } if part == "TranscodeFiles"));
+    }
+    assert_eq!(world.events().await.len(), 1, "a refused call changes nothing");
+    world.pass(5_000);
+    delete(&[part("OriginalFiles")]).await.unwrap();
+    let (_, payload) = world.events().await.remove(0);
+    let parts = &payload["FileDeleteResultInfo"][0]["DeleteParts"];
+    assert_eq!(*parts, json!([{"Type": "OriginalFiles", "Definition": 0}]));
+    assert!(world.library.published("4a817c80-1250000000", &key).await.unwrap().is_none());
+    let described = describe(&world, &[&id], &[]).await;
+    let basic = &described["MediaInfoSet"][0]["BasicInfo"];
+    assert_eq!(basic["MediaUrl"], "");
+    assert_ne!(basic["UpdateTime"], basic["CreateTime"]);
+    assert!(matches!(delete(&[part("OriginalFiles")]).await, Err(DeleteError::NoSuchPart { .. })));
+    delete(&[]).await.unwrap();
+    assert_eq!(world.events().await.len(), 3);
+}
+
+#[tokio::test]
+async fn blocks_are_there_when_they_are_wanted() {
+    let world = World::new().await;
+    let (media, _) = uploaded(&world).await;
+    let id = media.file.to_string();
+    let all = describe(&world, &["nonsense", &id, "12", &id], &[]).await;
+    assert_eq!(all["MediaInfoSet"].as_array().unwrap().len(), 1);
+    assert_eq!(all["NotExistFileIdSet"], json!(["nonsense", "12"]));
+    let info = &all["MediaInfoSet"][0];
+    assert_eq!(info["BasicInfo"]["MediaUrl"], media.media_url);
+    assert_eq!(info["MetaData"]["AudioDuration"], 1.0);
+    assert!(info["TranscodeInfo"].is_null());
+    let basic = describe(&world, &[&id], &["basicInfo"]).await;
+    assert!(basic["MediaInfoSet"][0]["MetaData"].is_null());
+    assert!(basic["MediaInfoSet"][0]["BasicInfo"].is_object());
+    let meta = describe(&world, &[&id], &["metaData", "transcodeInfo"]).await;
+    assert!(meta["MediaInfoSet"][0]["BasicInfo"].is_null());
+    assert!(meta["MediaInfoSet"][0]["MetaData"].is_object());
+    let other = world.library.describe(OTHER, std::slice::from_ref(&id), &[]).await.unwrap();
+    assert_eq!(other.not_exist_file_id_set, [id]);
+}
+
+#[tokio::test]
+async fn lists_have_bounds() {
+    let world = World::new().await;
+    let ids = |n: usize| vec!["1".to_owned(); n];
+    let describe = async |ids: Vec<String>, filter: &str| {
+        let filters: Vec<String> =
+            Some(filter.to_owned()).filter(|f| !f.is_empty()).into_iter().collect();
+        world.library.describe(APP, &ids, &filters).await
+    };
+    assert!(describe(ids(20), "").await.is_ok());
+    assert!(matches!(describe(ids(0), "").await, Err(DescribeError::Empty)));
+    assert!(matches!(describe(ids(21), "").await, Err(DescribeError::TooMany(20))));
+    let error = describe(ids(1), "BasicInfo").await.unwrap_err();
+    assert!(matches!(error, DescribeError::UnknownFilter(name) if name == "BasicInfo"));
+}

@@ -1,0 +1,124 @@
+//! What time and crashes leave behind, and that nothing else is ever removed.
+
+use std::sync::Arc;
+
+use queue::{Backend, Commit};
+
+use crate::world::{APP, MIB, World, application, noise, wav};
+
+const DAY_MS: u32 = 24 * 3_600_000;
+const HOUR_MS: u32 = 3_600_000;
+
+#[tokio::test]
+async fn objects_without_a_record_go_at_the_next_start() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("wav").await;
+    world.put(&grant, &applied.session.media_key, &wav(1)).await.unwrap();
+    // as if the process had died: while writing, before the commit, and after it but before unlinking
+    let objects = world.dir.path().join("objects");
+    std::fs::create_dir_all(objects.join("zz")).unwrap();
+    std::fs::write(objects.join("zz/writing#1"), b"half").unwrap();
+    std::fs::write(objects.join("zz/written"), b"whole").unwrap();
+    let names = ["zz/writing", "zz/written", "zz/gone"].map(str::to_owned);
+    let commit = Commit { garbage: names.to_vec(), ..Commit::default() };
+    world.backend.commit(commit).await.unwrap();
+    let world = world.restart().await;
+    assert_eq!(world.object_files().len(), 1);
+    assert!(world.garbage().await.is_empty());
+    let grant = world.grant(&applied).await;
+    let object = world.library.object(&grant, &applied.session.media_key).await.unwrap();
+    assert!(world.read(&object.unwrap().object).await == wav(1));
+}
+
+#[tokio::test]
+async fn parts_without_a_session_go() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    let key = &applied.session.media_key;
+    let id = world.library.initiate(&grant, key).await.unwrap();
+    world.put_part(&grant, (key, &id, 1), &noise(MIB, 1)).await.unwrap();
+    world.library.tick().await.unwrap();
+    assert_eq!(world.staged_files().len(), 2);
+    let delete = vec![queue::RecordKey {
+        kind: queue::RecordKind::Session,
+        app: APP,
+        id: applied.vod_session_key.clone(),
+    }];
+    world.backend.commit(Commit { delete, ..Commit::default() }).await.unwrap();
+    let world = world.restart().await;
+    assert!(world.staged_files().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_was_never_committed_goes_with_what_was_uploaded() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    let (committed, other) = world.apply("wav").await;
+    world.put(&grant, &applied.session.media_key, b"never").await.unwrap();
+    let id = world.library.initiate(&grant, &applied.session.media_key).await.unwrap();
+    world.put_part(&grant, (&applied.session.media_key, &id, 1), b"x").await.unwrap();
+    world.put(&other, &committed.session.media_key, &wav(1)).await.unwrap();
+    let key = &committed.vod_session_key;
+    world.library.commit_upload(&application(APP), key).await.unwrap();
+    world.pass(DAY_MS);
+    world.library.tick().await.unwrap();
+    assert!(world.library.grant(&applied.session.secret_id).await.unwrap().is_some());
+    world.pass(HOUR_MS);
+    world.library.tick().await.unwrap();
+    assert!(world.library.grant(&applied.session.secret_id).await.unwrap().is_none());
+    assert!(world.library.grant(&committed.session.secret_id).await.unwrap().is_none());
+    assert!(world.staged_files().is_empty());
+    assert_eq!(world.object_files().len(), 1, "the media stays");
+    let (bucket, key) = (&committed.session.bucket, &committed.session.media_key);
+    assert!(world.library.published(bucket, key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_costs_nobody_an_upload() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    world.put(&grant, &applied.session.media_key, b"bytes").await.unwrap();
+    world.step(i64::from(DAY_MS) * 400);
+    world.library.tick().await.unwrap();
+    world.step(-i64::from(DAY_MS) * 400);
+    world.pass(HOUR_MS);
+    world.library.tick().await.unwrap();
+    world.step(i64::from(DAY_MS) * 400);
+    world.library.tick().await.unwrap();
+    assert!(world.library.grant(&applied.session.secret_id).await.unwrap().is_some());
+    assert_eq!(world.object_files().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeping_never_touches_what_is_being_written() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("m3u8").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let writing = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    for _ in 0..2 {
+        let (library, writing) = (world.library.clone(), writing.clone());
+        tasks.spawn(async move {
+            while writing.load(std::sync::atomic::Ordering::SeqCst) {
+                library.tick().await.unwrap();
+            }
+        });
+    }
+    for n in 0..60_u8 {
+        let key = format!("{}/{n}.ts", applied.session.directory);
+        // each key twice, so that there is garbage all the time
+        for _ in 0..2 {
+            world.put(&grant, &key, &noise(10_000, n)).await.unwrap();
+        }
+    }
+    writing.store(false, std::sync::atomic::Ordering::SeqCst);
+    tasks.join_all().await;
+    world.library.tick().await.unwrap();
+    for n in 0..60_u8 {
+        let key = format!("{}/{n}.ts", applied.session.directory);
+        let object = world.library.object(&grant, &key).await.unwrap().unwrap().object;
+        assert!(world.read(&object).await == noise(10_000, n), "{key}");
+    }
+    assert_eq!(world.object_files().len(), 60);
+    let backend: &dyn Backend = &*world.backend;
+    assert!(backend.garbage(10).await.unwrap().is_empty());
+}

@@ -1,0 +1,278 @@
+//! A library over the real store in a directory of its own, with a clock that the test moves, and a
+//! restart that finds only what is on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use media::probe::{Probe, ProbeLimits, ProbeTools};
+use media::{
+    Applied, Grant, Library, LibraryParts, Object, ObjectError, Objects, Settings, Stored,
+};
+use model::{
+    AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Mono, Now, Timestamp,
+};
+use queue::{Backend, Commit, EventDetail, EventQuery, RecordKey, RecordPut, Silent};
+use serde_json::Value;
+use sign::seal::MasterKey;
+use store::{Options, Store};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use wire::action::ApplyUpload;
+
+pub(crate) const APP: AppId = AppId(1_250_000_000);
+pub(crate) const OTHER: AppId = AppId(1_500_000_001);
+pub(crate) const URL: &str = "http://127.0.0.1:8800";
+const NOW_MS: i64 = 1_795_487_629_000;
+pub(crate) const MIB: usize = 1024 * 1024;
+
+#[derive(Debug)]
+struct TestClock {
+    wall_ms: AtomicI64,
+    mono_ms: AtomicU64,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp(self.wall_ms.load(Ordering::SeqCst)),
+            mono: Mono(self.mono_ms.load(Ordering::SeqCst)),
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    clock: Arc<TestClock>,
+    settings: Settings,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) library: Arc<Library>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock =
+            Arc::new(TestClock { wall_ms: AtomicI64::new(NOW_MS), mono_ms: AtomicU64::new(0) });
+        let mut settings = Settings::new(URL, APP);
+        settings.free_bytes_min = 0;
+        settings.free_percent_min = 0;
+        change(&mut settings);
+        let backend = open_store(dir.path(), &clock);
+        let library = open_library(dir.path(), &clock, &settings, &backend);
+        let world = Self { dir, clock, settings, backend, library };
+        for app in [APP, OTHER] {
+            world.put_application(&application(app)).await;
+        }
+        world
+    }
+
+    /// Stops and starts again over what is on disk.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { dir, clock, settings, backend, library } = self;
+        library.close().await;
+        backend.close().await.unwrap();
+        drop((library, backend));
+        let backend = open_store(dir.path(), &clock);
+        let library = open_library(dir.path(), &clock, &settings, &backend);
+        library.tick().await.unwrap();
+        Self { dir, clock, settings, backend, library }
+    }
+
+    pub(crate) fn pass(&self, ms: u32) {
+        self.clock.wall_ms.fetch_add(ms.into(), Ordering::SeqCst);
+        self.clock.mono_ms.fetch_add(ms.into(), Ordering::SeqCst);
+    }
+
+    /// Moves the wall clock alone.
+    pub(crate) fn step(&self, ms: i64) {
+        self.clock.wall_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn put_application(&self, application: &Application) {
+        let key = RecordKey::application(application.id);
+        let body = serde_json::to_vec(application).unwrap().into();
+        let put = vec![RecordPut { key, body, terms: Vec::new() }];
+        self.backend.commit(Commit { put, ..Commit::default() }).await.unwrap();
+    }
+
+    pub(crate) async fn apply(&self, media_type: &str) -> (Applied, Grant) {
+        let request = apply_request(media_type);
+        let applied = self.library.apply(&application(APP), &request).await.unwrap();
+        let grant = self.grant(&applied).await;
+        (applied, grant)
+    }
+
+    pub(crate) async fn grant(&self, applied: &Applied) -> Grant {
+        self.library.grant(&applied.session.secret_id).await.unwrap().unwrap()
+    }
+
+    /// PUT Object.
+    pub(crate) async fn put(
+        &self,
+        grant: &Grant,
+        key: &str,
+        bytes: &[u8],
+    ) -> Result<Stored, ObjectError> {
+        let length = Some(u64::try_from(bytes.len()).unwrap());
+        let mut incoming = self.library.put(grant.clone(), key, length).await?;
+        for piece in bytes.chunks(100_000) {
+            incoming.write(piece).await?;
+        }
+        incoming.finish(None).await
+    }
+
+    /// Upload Part; the ETag.
+    pub(crate) async fn put_part(
+        &self,
+        grant: &Grant,
+        place: (&str, &str, u32),
+        bytes: &[u8],
+    ) -> Result<String, ObjectError> {
+        let mut incoming = self.library.put_part(grant.clone(), place, None).await?;
+        incoming.write(bytes).await?;
+        Ok(incoming.finish(None).await?.etag)
+    }
+
+    pub(crate) async fn read(&self, object: &Object) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut reader = self.library.open(object, 0, object.size).await.unwrap();
+        reader.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    }
+
+    /// Every event of the application, newest first, with its payload.
+    pub(crate) async fn events(&self) -> Vec<(EventDetail, Value)> {
+        let query = EventQuery {
+            app: APP,
+            states: Vec::new(),
+            kinds: Vec::new(),
+            file: None,
+            since: None,
+            until: None,
+            limit: 100,
+            cursor: None,
+        };
+        let mut events = Vec::new();
+        for row in self.backend.history(query).await.unwrap().events {
+            let detail = self.backend.event(APP, row.id).await.unwrap().unwrap();
+            let payload = serde_json::from_slice(&detail.payload).unwrap();
+            events.push((detail, payload));
+        }
+        events
+    }
+
+    /// Every file of finished objects, whole or not.
+    pub(crate) fn object_files(&self) -> Vec<PathBuf> {
+        files_under(&self.dir.path().join("objects"))
+    }
+
+    /// Every file of staged parts.
+    pub(crate) fn staged_files(&self) -> Vec<PathBuf> {
+        files_under(&self.dir.path().join("staging"))
+    }
+
+    pub(crate) async fn garbage(&self) -> Vec<String> {
+        self.backend.garbage(1_000).await.unwrap()
+    }
+}
+
+/// An application that wants every event, by PULL.
+pub(crate) fn application(id: AppId) -> Application {
+    Application {
+        id,
+        name: "test".to_owned(),
+        description: String::new(),
+        created: Timestamp(NOW_MS),
+        status: ApplicationStatus::On,
+        config: EventConfig {
+            mode: Mode::Pull,
+            upload: true,
+            delete: true,
+            ..EventConfig::default()
+        },
+        tags: Vec::new(),
+    }
+}
+
+pub(crate) fn apply_request(media_type: &str) -> ApplyUpload {
+    ApplyUpload {
+        sub_app_id: None,
+        media_type: media_type.to_owned(),
+        media_name: String::new(),
+        cover_type: String::new(),
+        procedure: String::new(),
+        expire_time: None,
+        storage_region: String::new(),
+        class_id: 0,
+        source_context: String::new(),
+        session_context: String::new(),
+        media_storage_path: String::new(),
+    }
+}
+
+/// A WAV of silence: 8,000 samples a second, 8 bits, one channel.
+pub(crate) fn wav(seconds: u32) -> Vec<u8> {
+    let data = 8_000 * seconds;
+    let mut bytes = Vec::new();
+    bytes.extend(b"RIFF");
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16_u32.to_le_bytes());
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(8_000_u32.to_le_bytes());
+    bytes.extend(8_000_u32.to_le_bytes());
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(8_u16.to_le_bytes());
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    bytes.resize(bytes.len() + usize::try_from(data).unwrap(), 0x80);
+    bytes
+}
+
+/// Bytes that are no media and differ from place to place.
+pub(crate) fn noise(len: usize, seed: u8) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_le_bytes()[6]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn open_store(dir: &Path, clock: &Arc<TestClock>) -> Arc<dyn Backend> {
+    let options = Options { durable: false, reserve_bytes: 0, ..Options::new(dir.join("store")) };
+    let store: Arc<dyn Backend> = Store::open(&options, clock.clone(), Arc::new(Silent)).unwrap();
+    store
+}
+
+fn open_library(
+    dir: &Path,
+    clock: &Arc<TestClock>,
+    settings: &Settings,
+    backend: &Arc<dyn Backend>,
+) -> Arc<Library> {
+    let parts = LibraryParts {
+        backend: Arc::clone(backend),
+        clock: clock.clone(),
+        master: Arc::new(MasterKey::from_bytes([7; 32])),
+        objects: Objects::open(dir).unwrap(),
+        probe: Probe::new(ProbeTools::none(), ProbeLimits::default()),
+        settings: settings.clone(),
+    };
+    Arc::new(Library::new(parts).unwrap())
+}
+
+fn files_under(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_under(&path)) } else { files.push(path) }
+    }
+    files
+}

@@ -158,3 +158,90 @@ impl Drop for Place {
         self.lanes.freed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Seq;
+
+    use super::*;
+
+    const APP: AppId = AppId(1);
+
+    fn to(url: &str) -> EventConfig {
+        EventConfig { notification_url: url.to_owned(), ..EventConfig::default() }
+    }
+
+    fn events(count: usize) -> impl Iterator<Item = EventId> {
+        (1..).map(|n| EventId { origin: 1, first_seq: Seq(n) }).take(count)
+    }
+
+    fn fail(lanes: &Arc<Lanes>, config: &EventConfig) {
+        let admission = lanes.admit(APP, config, Mono(0)).unwrap();
+        for mut place in lanes.begin(APP, admission, events(5)) {
+            place.report(Pulse::Failing, None, Mono(0));
+        }
+    }
+
+    #[test]
+    fn places_are_freed_when_dropped() {
+        let lanes = Lanes::new(Rules::default(), 100);
+        let admission = lanes.admit(APP, &to("a"), Mono(0)).unwrap();
+        assert_eq!(admission, Admission { max: 16, probe: false });
+        let places = lanes.begin(APP, admission, events(16));
+        assert_eq!((lanes.free(), lanes.admit(APP, &to("a"), Mono(0))), (84, None));
+        drop(places);
+        assert_eq!((lanes.free(), lanes.is_quiet()), (100, true));
+    }
+
+    #[test]
+    fn nobody_takes_all_that_is_left() {
+        let lanes = Lanes::new(Rules::default(), 16);
+        let mut places = Vec::new();
+        let mut shares = Vec::new();
+        for app in (1..=5).map(AppId) {
+            let admission = lanes.admit(app, &to("a"), Mono(0)).unwrap();
+            shares.push(admission.max);
+            places.extend(lanes.begin(app, admission, events(admission.max)));
+        }
+        assert_eq!(shares, [8, 4, 2, 1, 1]);
+    }
+
+    #[test]
+    fn an_attempt_at_an_old_target_says_nothing_about_the_new_one() {
+        let lanes = Lanes::new(Rules::default(), 100);
+        let admission = lanes.admit(APP, &to("a"), Mono(0)).unwrap();
+        let old = lanes.begin(APP, admission, events(5));
+        lanes.admit(APP, &to("b"), Mono(0)).unwrap();
+        for mut place in old {
+            place.report(Pulse::Failing, Some(1_000), Mono(0));
+        }
+        assert!(lanes.admit(APP, &to("b"), Mono(0)).is_some());
+        fail(&lanes, &to("b"));
+        assert_eq!(lanes.admit(APP, &to("b"), Mono(0)), None);
+        assert!(lanes.admit(APP, &to("a"), Mono(0)).is_some());
+    }
+
+    #[test]
+    fn a_probe_that_is_dropped_untold_may_go_out_again() {
+        let lanes = Lanes::new(Rules::default(), 100);
+        fail(&lanes, &to("a"));
+        let probe = Some(Admission { max: 1, probe: true });
+        for _ in 0..2 {
+            assert_eq!(lanes.admit(APP, &to("a"), Mono(1_000)), probe);
+            let places = lanes.begin(APP, Admission { max: 1, probe: true }, events(1));
+            assert_eq!(lanes.admit(APP, &to("a"), Mono(1_000)), None);
+            drop(places);
+        }
+    }
+
+    #[test]
+    fn what_need_not_be_remembered_is_forgotten() {
+        let lanes = Lanes::new(Rules::default(), 100);
+        lanes.admit(APP, &to("a"), Mono(0)).unwrap();
+        assert_eq!(lanes.prune(), []);
+        fail(&lanes, &to("a"));
+        assert_eq!(lanes.prune(), [APP]);
+        lanes.forget(APP);
+        assert!(lanes.admit(APP, &to("a"), Mono(0)).is_some());
+    }
+}

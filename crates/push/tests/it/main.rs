@@ -1,0 +1,13 @@
+//! PUSH from a real store to real sockets: what a receiver sees, and what its misbehaviour costs.
+
+// marked as tests, so that their shared functions may unwrap
+#[cfg(test)]
+mod bed;
+#[cfg(test)]
+mod circuit;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod running;

@@ -16,17 +16,17 @@ use crate::config::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The server refused, or something went wrong that has no code of its own.
-    Refused = 1,
+    Refused,
     /// The command was called the wrong way.
-    Usage = 64,
+    Usage,
     /// What was read is not what it should be.
-    Data = 65,
+    Data,
     /// Files or connections.
-    Io = 74,
+    Io,
     /// Another process uses the data directory.
-    Locked = 75,
+    Locked,
     /// The configuration cannot be used.
-    Config = 78,
+    Config,
 }
 
 /// Why a command ended.

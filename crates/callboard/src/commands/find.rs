@@ -62,13 +62,25 @@ fn key(server: &Server, environment: &Environment) -> Result<Key, Failure> {
 pub fn given_key(environment: &Environment) -> Result<Option<Key>, Failure> {
     let half = |name: &str| environment.get(name).filter(|text| !text.is_empty());
     match (half("CALLBOARD_SECRET_ID"), half("CALLBOARD_SECRET_KEY")) {
-        (Some(id), Some(secret)) => Ok(Some(Key::new(id, secret))),
+        (Some(id), Some(secret)) if is_plain(id) && is_plain(secret) => {
+            Ok(Some(Key::new(id, secret)))
+        }
+        (Some(_), Some(_)) => Err(Failure::new(
+            Exit::Config,
+            "CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY take letters, digits and -_.+/=, at most 128",
+        )),
         (None, None) => Ok(None),
         (Some(_), None) | (None, Some(_)) => Err(Failure::new(
             Exit::Config,
             "CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY must be set together",
         )),
     }
+}
+
+/// Whether a half of a key can stand in `root.key` and in an Authorization header as it is.
+fn is_plain(half: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+/=".contains(&byte);
+    half.len() <= 128 && half.bytes().all(plain)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -15,6 +15,10 @@ pub fn ready(running: &Running) {
     {
         tracing::warn!(%error, "the announcement could not be written");
     }
+    if running.address().ip().is_unspecified() && !running.has_public_url() {
+        let begins = running.endpoint();
+        tracing::warn!(begins, "public_url is not set: other machines cannot follow a MediaUrl");
+    }
 }
 
 fn details(running: &Running) -> io::Result<()> {

@@ -32,6 +32,7 @@ pub struct Running {
     root: Key,
     data: PathBuf,
     app: AppId,
+    has_public_url: bool,
     backend: Arc<dyn Backend>,
     library: Arc<Library>,
     ready: Arc<AtomicBool>,
@@ -117,6 +118,7 @@ impl Running {
             root,
             data: config.data.clone(),
             app: config.app_id,
+            has_public_url: config.public_url.is_some(),
             backend: Arc::clone(&base.backend),
             library: Arc::clone(&library),
             ready: Arc::new(AtomicBool::new(true)),
@@ -197,6 +199,11 @@ impl Running {
     /// The default application.
     pub const fn app(&self) -> AppId {
         self.app
+    }
+
+    /// Whether the operator said how others reach it.
+    pub const fn has_public_url(&self) -> bool {
+        self.has_public_url
     }
 
     /// Returns with the reason when the store has failed for good.

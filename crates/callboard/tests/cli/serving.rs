@@ -1,7 +1,15 @@
-//! `callboard serve`: what it announces, writes and leaves behind; health and metrics.
+//! `callboard serve`: what it announces, writes and leaves behind; health, metrics and logs; its end.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Stdio};
+
+use callboard::config::{self, Environment, Flag};
+use callboard::serve::{Launch as Start, Running};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY};
 
@@ -12,23 +20,29 @@ async fn get(base: &str, path: &str) -> String {
     String::from_utf8(client.get(path).await.unwrap().to_vec()).unwrap()
 }
 
-#[tokio::test]
-async fn announces_itself_and_keeps_its_keys_private() {
-    let mut server = Launch::new(BINARY).start().await.unwrap();
-    server.ops_endpoint().await.unwrap();
-    let data = server.data();
-    let text = server.output();
-    for words in [SECRET_ID, "root.key", "loopback", &server.endpoint()] {
+#[test]
+fn announces_itself_and_keeps_its_keys_private() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let mut command = crate::program(with_data(&["serve", "--listen", "127.0.0.1:0"], &data));
+    command.env("CALLBOARD_SECRET_ID", SECRET_ID).env("CALLBOARD_SECRET_KEY", SECRET_KEY);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("Try:") {
+        assert_ne!(reader.read_line(&mut text).unwrap(), 0, "it ended:\n{text}");
+    }
+    let endpoint = fs::read_to_string(data.join("endpoint")).unwrap();
+    for words in [SECRET_ID, "root.key", "loopback", &format!("ready on {endpoint}")] {
         assert!(text.contains(words), "{words} is missing in\n{text}");
     }
     assert!(!text.contains(SECRET_KEY), "the secret is not printed:\n{text}");
-    let endpoint = fs::read_to_string(data.join("endpoint")).unwrap();
-    assert_eq!(endpoint.trim(), server.endpoint());
     for file in ["master.key", "root.key", "callboard.db"] {
         let mode = fs::metadata(data.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
     }
-    assert!(server.stop().await.unwrap().success(), "a graceful stop is a success");
+    signal(&child, Signal::TERM);
+    assert!(child.wait().unwrap().success(), "a graceful stop is a success");
     assert!(!data.join("endpoint").exists(), "nobody is sent to a server that is gone");
 }
 
@@ -71,4 +85,101 @@ async fn declared_applications_are_applied_at_every_start() {
     server.restart().await.unwrap();
     assert_eq!(show()["Mode"], "PULL", "what is declared holds again");
     assert_eq!(show()["DeleteMediaCompleteEventSwitch"], "ON", "the rest is kept");
+}
+
+#[tokio::test]
+async fn json_logs_carry_the_request_id() {
+    let (mut child, address) = spawn(&["--ephemeral"]);
+    let client = client::Client::new(&address, SECRET_ID, SECRET_KEY).unwrap();
+    let answer = client.call("DescribeEventConfig", serde_json::json!({})).await.unwrap();
+    let id = answer["RequestId"].as_str().unwrap();
+    signal(&child, Signal::TERM);
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mine = lines.find(|line| line["request_id"] == id).unwrap();
+    assert_eq!((&mine["action"], &mine["code"]), (&"DescribeEventConfig".into(), &"OK".into()));
+    assert!(!text.contains(SECRET_KEY) && !text.contains("TC3-HMAC"), "{text}");
+    assert!(child.wait().unwrap().success());
+}
+
+/// A server whose lines the test reads itself; it logs in JSON.
+fn spawn(arguments: &[&str]) -> (Child, String) {
+    let mut command = crate::program(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("CALLBOARD_SECRET_ID", SECRET_ID).env("CALLBOARD_SECRET_KEY", SECRET_KEY);
+    command.env("CALLBOARD_LOG_FORMAT", "json");
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("callboard ready on http://").unwrap().to_owned();
+    (child, address)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn an_ephemeral_server_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = crate::program(["serve", "--ephemeral", "--listen", "127.0.0.1:0"]);
+    command.env("TMPDIR", home.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "its data are there");
+    signal(&child, Signal::INT);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "its data are gone");
+}
+
+#[test]
+fn a_second_signal_ends_a_stop_that_waits() {
+    let (mut child, address) = spawn(&["--ephemeral"]);
+    // a request whose body does not come keeps a graceful stop waiting
+    let mut slow = TcpStream::connect(address).unwrap();
+    slow.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").unwrap();
+    signal(&child, Signal::TERM);
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("stopping") {
+        assert_ne!(log.read_line(&mut text).unwrap(), 0, "it ended: {text}");
+    }
+    signal(&child, Signal::TERM);
+    log.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{text}");
+    assert!(text.contains("second signal"), "{text}");
+}
+
+#[tokio::test]
+async fn two_servers_run_in_one_process() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut servers = Vec::new();
+    for dir in &dirs {
+        let data = dir.path().display().to_string();
+        let flags = [("listen", "127.0.0.1:0"), ("data", &data)].map(|(name, value)| Flag {
+            given: name,
+            name,
+            value: value.to_owned(),
+        });
+        let config = config::load(None, &Environment::new(), &flags).unwrap().config;
+        let start =
+            Start { config, root: None, ephemeral: true, accept_clock: false, search_path: None };
+        servers.push(Running::start(start).await.unwrap());
+    }
+    for (index, server) in servers.iter().enumerate() {
+        let client =
+            client::Client::new(&server.endpoint(), server.root().id(), server.root().secret());
+        let client = client.unwrap();
+        let made = client.call("CreateSubAppId", serde_json::json!({"Name": "a"})).await.unwrap();
+        assert!(made["SubAppId"].is_u64(), "{made}");
+        let listed = client.call("DescribeSubAppIds", serde_json::json!({})).await.unwrap();
+        assert_eq!(listed["TotalCount"], 2, "server {index} has its own");
+        assert!(get(&format!("http://{}", server.ops_address()), "/healthz").await == "ok\n");
+    }
+    for server in servers {
+        server.stop().await.unwrap();
+    }
 }

@@ -12,7 +12,7 @@ use model::{
 };
 
 use crate::backend::{Configured, Lessee, Load, Settled};
-use crate::entry::{Entry, Held, Hold};
+use crate::entry::{Entry, Held, Hold, Was};
 use crate::ledger::{Ledger, Mark};
 use crate::recent::Recent;
 use crate::state::{Reason, State};
@@ -189,7 +189,8 @@ impl Engine {
         };
         let (old, new) = (&queue.configured.application.config, &configured.application.config);
         let to_pull = old.mode == Mode::Push && new.mode == Mode::Pull;
-        let elsewhere = new.notification_url != old.notification_url && new.pushes();
+        let elsewhere =
+            new.notification_url != old.notification_url && !new.notification_url.is_empty();
         let rekeyed = old.sign_key != new.sign_key;
         queue.configured = configured;
         if to_pull || elsewhere || rekeyed {
@@ -263,6 +264,7 @@ impl Engine {
         let (boot, lease) = token;
         self.open += 1;
         queue.leased += 1;
+        let entry = entry.with_turn(queue.ready.take_turn());
         self.timers.insert((until, entry.seq));
         self.held.insert(entry.seq, Held { app, entry, hold: Hold::Leased { boot, lease, until } });
     }
@@ -317,7 +319,7 @@ impl Engine {
             && let Some(entry) = queue.ready.next(ask.fewest_attempts)
         {
             if entry.born() <= oldest {
-                let hold = Hold::Claimed { was: None };
+                let hold = Hold::Claimed { was: Was::Ready };
                 queue.claimed += 1;
                 self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
                 self.overdue.push(entry.seq);
@@ -336,14 +338,14 @@ impl Engine {
         Ok(grants)
     }
 
-    /// Undoes leases that nobody saw: READY again, at the front, in their order.
+    /// Undoes leases that nobody saw: READY again, each where it was.
     pub fn unlease(&mut self, grants: &[Grant]) {
-        for grant in grants.iter().rev() {
+        for grant in grants {
             self.give_back(grant.handle);
         }
     }
 
-    /// Gives a lease back untried: READY again, at the front. False if the lease has ended.
+    /// Gives a lease back untried: READY again, where it was. False if the lease has ended.
     pub fn give_back(&mut self, handle: Handle) -> bool {
         let seq = handle.event.first_seq;
         if !self.held.get(&seq).is_some_and(|held| held.is_lease(handle)) {
@@ -355,7 +357,7 @@ impl Engine {
         }
         let Some(queue) = self.queues.get_mut(&held.app) else { return false };
         queue.leased -= 1;
-        queue.ready.push_front(held.entry);
+        queue.ready.put_back(held.entry);
         self.pushing.insert(held.app);
         true
     }
@@ -386,7 +388,7 @@ impl Engine {
                     return Settled::Stale;
                 }
                 self.timers.remove(&(until, seq));
-                held.hold = Hold::Claimed { was: Some((handle.boot, handle.lease, until)) };
+                held.hold = Hold::Claimed { was: held.hold.was() };
                 if let Some(queue) = self.queues.get_mut(&app) {
                     queue.leased -= 1;
                     queue.claimed += 1;
@@ -409,31 +411,32 @@ impl Engine {
         }
     }
 
-    /// Takes a claim back: the settlement could not be written down.
+    /// Takes a claim back: the settlement could not be written down, and the entry is what it was.
     pub fn release(&mut self, seq: Seq) {
         let Some(held) = self.held.get_mut(&seq) else { return };
         let Hold::Claimed { was } = held.hold else { return };
-        let app = held.app;
-        if let Some((boot, lease, until)) = was {
-            held.hold = Hold::Leased { boot, lease, until };
-            self.timers.insert((until, seq));
-            if let Some(queue) = self.queues.get_mut(&app) {
-                queue.claimed -= 1;
-                queue.leased += 1;
+        let Some(queue) = self.queues.get_mut(&held.app) else { return };
+        queue.claimed -= 1;
+        held.hold = match was {
+            Was::Ready => {
+                queue.ready.put_back(held.entry);
+                self.pushing.insert(held.app);
+                self.held.remove(&seq);
+                return;
             }
-        } else if let Some(held) = self.held.remove(&seq)
-            && let Some(queue) = self.queues.get_mut(&app)
-        {
-            queue.claimed -= 1;
-            queue.ready.push_front(held.entry);
-            self.pushing.insert(app);
-        }
+            Was::Leased { boot, lease, until } => Hold::Leased { boot, lease, until },
+            Was::Delayed { due } => Hold::Delayed { due },
+        };
+        *queue.count(held.hold) += 1;
+        self.timers.insert((held.hold.timer(), seq));
     }
 
     /// Finishes a claim: the entry is DONE, DEAD or IGNORED, as the mark says.
     pub fn close(&mut self, seq: Seq, mark: Mark, now: Steady) {
         let Some(held) = self.held.remove(&seq) else { return };
-        if let (Mark::Done, Hold::Claimed { was: Some((boot, lease, _)) }) = (mark, held.hold) {
+        if let (Mark::Done, Hold::Claimed { was: Was::Leased { boot, lease, .. } }) =
+            (mark, held.hold)
+        {
             let handle = Handle { event: self.event_id(seq), boot, lease };
             self.recent.add(held.app, handle, now);
         }
@@ -488,7 +491,10 @@ impl Engine {
             for entry in taken {
                 claimed.push(entry.seq);
                 queue.claimed += 1;
-                self.held.insert(entry.seq, Held { app, entry, hold: Hold::Claimed { was: None } });
+                self.held.insert(
+                    entry.seq,
+                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
+                );
             }
         }
         for (seq, held) in &mut self.held {
@@ -501,7 +507,7 @@ impl Engine {
             *queue.count(held.hold) -= 1;
             queue.claimed += 1;
             self.timers.remove(&(held.hold.timer(), *seq));
-            held.hold = Hold::Claimed { was: held.hold.token() };
+            held.hold = Hold::Claimed { was: held.hold.was() };
         }
         claimed
     }
@@ -518,7 +524,10 @@ impl Engine {
             for entry in queue.ready.extract_born_before(oldest, room) {
                 claimed.push(entry.seq);
                 queue.claimed += 1;
-                self.held.insert(entry.seq, Held { app, entry, hold: Hold::Claimed { was: None } });
+                self.held.insert(
+                    entry.seq,
+                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
+                );
             }
         }
         for (seq, held) in &mut self.held {
@@ -528,7 +537,7 @@ impl Engine {
             }
             claimed.push(*seq);
             self.timers.remove(&(due, *seq));
-            held.hold = Hold::Claimed { was: None };
+            held.hold = Hold::Claimed { was: Was::Delayed { due } };
             if let Some(queue) = self.queues.get_mut(&held.app) {
                 queue.delayed -= 1;
                 queue.claimed += 1;

@@ -16,13 +16,15 @@ pub struct Entry {
     pub attempts: u16,
     /// The type of its event.
     pub kind: EventKind,
+    /// Its place in the line of its application, while it is READY or leased; wraps around.
+    pub(crate) turn: u32,
 }
 
 impl Entry {
     /// An entry without attempts.
     pub fn new(seq: Seq, kind: EventKind, born: Steady) -> Self {
         let born_s = seconds(born);
-        Self { seq, born_s, first_attempt_s: 0, attempts: 0, kind }
+        Self { seq, born_s, first_attempt_s: 0, attempts: 0, kind, turn: 0 }
     }
 
     /// The entry after that many attempts, the first of them at `first`.
@@ -37,6 +39,11 @@ impl Entry {
     pub fn tried(self, at: Steady) -> Self {
         let first = self.first_attempt().unwrap_or(at);
         self.with_attempts(self.attempts.saturating_add(1), Some(first))
+    }
+
+    /// The entry at that place in its line.
+    pub(crate) fn with_turn(self, turn: u32) -> Self {
+        Self { turn, ..self }
     }
 
     /// When it was appended, to the second.
@@ -71,8 +78,16 @@ pub(crate) enum Hold {
     Leased { boot: u32, lease: u64, until: Steady },
     /// Until its next attempt.
     Delayed { due: Steady },
-    /// By a change that is being written down; the lease that it came from, if any.
-    Claimed { was: Option<(u32, u64, Steady)> },
+    /// By a change that is being written down.
+    Claimed { was: Was },
+}
+
+/// What a claimed entry was, and is again if the change cannot be written down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Was {
+    Ready,
+    Leased { boot: u32, lease: u64, until: Steady },
+    Delayed { due: Steady },
 }
 
 impl Held {
@@ -82,7 +97,7 @@ impl Held {
     }
 
     pub(crate) fn was_lease(&self, handle: Handle) -> bool {
-        matches!(self.hold, Hold::Claimed { was: Some((boot, lease, _)) }
+        matches!(self.hold, Hold::Claimed { was: Was::Leased { boot, lease, .. } }
             if boot == handle.boot && lease == handle.lease)
     }
 }
@@ -97,10 +112,10 @@ impl Hold {
         }
     }
 
-    /// The time of the next attempt, of a delayed entry.
+    /// The time of the next attempt, of an entry that is or was delayed.
     pub(crate) const fn due(&self) -> Option<Steady> {
         match self {
-            Self::Delayed { due } => Some(*due),
+            Self::Delayed { due } | Self::Claimed { was: Was::Delayed { due } } => Some(*due),
             Self::Leased { .. } | Self::Claimed { .. } => None,
         }
     }
@@ -114,11 +129,12 @@ impl Hold {
         }
     }
 
-    /// The lease, of a leased entry.
-    pub(crate) const fn token(&self) -> Option<(u32, u64, Steady)> {
-        match self {
-            Self::Leased { boot, lease, until } => Some((*boot, *lease, *until)),
-            Self::Delayed { .. } | Self::Claimed { .. } => None,
+    /// What a claim of it remembers.
+    pub(crate) const fn was(&self) -> Was {
+        match *self {
+            Self::Leased { boot, lease, until } => Was::Leased { boot, lease, until },
+            Self::Delayed { due } => Was::Delayed { due },
+            Self::Claimed { was } => was,
         }
     }
 }

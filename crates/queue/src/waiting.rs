@@ -8,14 +8,17 @@ use crate::steady::Steady;
 /// A line of entries.
 #[derive(Debug)]
 pub(crate) struct Waiting {
+    /// In the order of their turns.
     line: VecDeque<Entry>,
+    /// The next turn; wraps around, the line being shorter than half of it.
+    turns: u32,
     /// No entry of the line was born before this.
     oldest: Steady,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { line: VecDeque::new(), oldest: Steady(i64::MAX) }
+        Self { line: VecDeque::new(), turns: 0, oldest: Steady(i64::MAX) }
     }
 }
 
@@ -36,14 +39,25 @@ impl Waiting {
         self.line.iter().copied()
     }
 
-    pub(crate) fn push_back(&mut self, entry: Entry) {
-        self.oldest = self.oldest.min(entry.born());
-        self.line.push_back(entry);
+    /// A place behind all that were given so far.
+    pub(crate) const fn take_turn(&mut self) -> u32 {
+        let turn = self.turns;
+        self.turns = turn.wrapping_add(1);
+        turn
     }
 
-    pub(crate) fn push_front(&mut self, entry: Entry) {
+    pub(crate) fn push_back(&mut self, entry: Entry) {
+        let turn = self.take_turn();
         self.oldest = self.oldest.min(entry.born());
-        self.line.push_front(entry);
+        self.line.push_back(entry.with_turn(turn));
+    }
+
+    /// Puts an entry where it was.
+    pub(crate) fn put_back(&mut self, entry: Entry) {
+        self.oldest = self.oldest.min(entry.born());
+        let before = |other: &Entry| other.turn.wrapping_sub(entry.turn) > u32::MAX / 2;
+        let index = self.line.partition_point(before);
+        self.line.insert(index, entry);
     }
 
     /// The next entry, or the one with the fewest attempts.
@@ -91,5 +105,27 @@ impl Waiting {
             self.oldest = self.line.iter().map(Entry::born).min().unwrap_or(Steady(i64::MAX));
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{EventKind, Seq};
+
+    use super::*;
+
+    #[test]
+    fn turns_may_wrap_around() {
+        let mut waiting = Waiting { turns: u32::MAX - 2, ..Waiting::default() };
+        for seq in 1..=6 {
+            waiting.push_back(Entry::new(Seq(seq), EventKind::FileDeleted, Steady(1)));
+        }
+        let mut taken: Vec<Entry> = (0..5).filter_map(|_| waiting.next(false)).collect();
+        taken.swap(0, 3);
+        for entry in taken {
+            waiting.put_back(entry);
+        }
+        let line: Vec<u64> = waiting.iter().map(|entry| entry.seq.0).collect();
+        assert_eq!(line, [1, 2, 3, 4, 5, 6]);
     }
 }

@@ -26,6 +26,8 @@ pub struct EngineSettings {
     pub origin: u32,
     /// The start of the store, for handles.
     pub boot: u32,
+    /// When that was.
+    pub opened: Steady,
     /// Open entries of one application, at most.
     pub open_per_application: u64,
     /// Open entries in all, at most.
@@ -403,10 +405,14 @@ impl Engine {
         if self.recent.has(app, seq, handle) {
             return Settled::Already;
         }
-        let given = handle.boot < self.settings.boot || handle.lease <= self.leases;
+        let earlier = handle.boot < self.settings.boot;
+        let fresh = now.since_ms(self.settings.opened) < self.settings.repeat_ms;
         match self.ledger.mark(seq) {
             Some(Mark::None) => Settled::Unknown,
-            _ if given => Settled::Stale,
+            // which handle confirmed it, and when, was lost with the stop; the client that repeats
+            // a confirmation whose answer was lost with it is to hear that all is well
+            Some(Mark::Done) if earlier && fresh => Settled::Already,
+            _ if earlier || handle.lease <= self.leases => Settled::Stale,
             _ => Settled::Unknown,
         }
     }
@@ -464,11 +470,6 @@ impl Engine {
     /// The entry behind a claim or lease.
     pub fn held(&self, seq: Seq) -> Option<Entry> {
         self.held.get(&seq).map(|held| held.entry)
-    }
-
-    /// Remembers that a handle was confirmed before a crash: it is accepted once more.
-    pub fn remember_done(&mut self, app: AppId, seq: Seq, now: Steady) {
-        self.recent.add_any(app, seq, now);
     }
 
     // ---- giving up ----------------------------------------------------------------------------

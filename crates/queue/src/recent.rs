@@ -18,36 +18,27 @@ pub(crate) struct Recent {
 struct Confirmed {
     app: AppId,
     at: Steady,
-    /// The lease; none: whichever it was (confirmed before a crash).
-    token: Option<(u32, u64)>,
+    /// The lease.
+    token: (u32, u64),
 }
 
 impl Recent {
     pub(crate) fn add(&mut self, app: AppId, handle: Handle, at: Steady) {
-        let token = Some((handle.boot, handle.lease));
-        self.insert(handle.event.first_seq, Confirmed { app, at, token });
-    }
-
-    pub(crate) fn add_any(&mut self, app: AppId, seq: Seq, at: Steady) {
-        self.insert(seq, Confirmed { app, at, token: None });
-    }
-
-    fn insert(&mut self, seq: Seq, confirmed: Confirmed) {
-        self.order.push_back((confirmed.at, seq));
-        self.leases.insert(seq, confirmed);
+        let (seq, token) = (handle.event.first_seq, (handle.boot, handle.lease));
+        self.order.push_back((at, seq));
+        self.leases.insert(seq, Confirmed { app, at, token });
     }
 
     pub(crate) fn has(&self, app: AppId, seq: Seq, handle: Handle) -> bool {
         self.leases.get(&seq).is_some_and(|confirmed| {
-            confirmed.app == app
-                && confirmed.token.is_none_or(|token| token == (handle.boot, handle.lease))
+            confirmed.app == app && confirmed.token == (handle.boot, handle.lease)
         })
     }
 
-    /// Forgets what was confirmed before `oldest`.
+    /// Forgets what was confirmed at `oldest` or before.
     pub(crate) fn forget(&mut self, oldest: Steady) {
         while let Some(&(at, seq)) = self.order.front()
-            && at < oldest
+            && at <= oldest
         {
             self.order.pop_front();
             if self.leases.get(&seq).is_some_and(|confirmed| confirmed.at == at) {

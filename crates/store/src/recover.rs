@@ -76,12 +76,7 @@ impl Filling<'_> {
     /// Enters an entry that was open at the checkpoint or appended after it.
     fn open(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
         match self.changes.get(&entry.seq) {
-            Some(Change::Closed(mark)) => {
-                self.engine.ledger.change(entry.seq, *mark);
-                if *mark == Mark::Done {
-                    self.engine.remember_done(app, entry.seq, self.now);
-                }
-            }
+            Some(Change::Closed(mark)) => self.engine.ledger.change(entry.seq, *mark),
             Some(Change::Delayed { attempts, first, due }) => {
                 self.engine.ledger.touch(entry.seq);
                 self.enter(app, entry.with_attempts(*attempts, *first), Some(*due));

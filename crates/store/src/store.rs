@@ -133,15 +133,16 @@ impl Store {
             recover::begin(&mut db, u32::from_le_bytes(random)).map_err(sqlite)?;
         let (high, accept) = (identity.clock_high, options.accept_clock);
         let (anchor, plausible) = Anchor::tie(clock.now(), high, LEAP_MS, accept);
+        let now = anchor.steady(clock.now());
         let mut engine = Engine::new(EngineSettings {
             origin: identity.origin,
             boot: identity.boot,
+            opened: now,
             open_per_application: options.open_per_application,
             open_total: options.open_total,
             expiry_ms: options.expiry_ms,
             repeat_ms: limits::CONFIRM_REPEAT_MS,
         });
-        let now = anchor.steady(clock.now());
         let found = recover::fill(&db, &mut engine, &leases, now).map_err(sqlite)?;
         wal::checkpoint(&db, "TRUNCATE").map_err(sqlite)?;
         let readers = Readers::new(options.dir.clone());

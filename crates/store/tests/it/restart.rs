@@ -142,3 +142,22 @@ async fn a_backup_is_a_store() {
     assert_eq!((detail.row.state, &detail.payload[..]), (State::Ready, &b"2"[..]));
     second.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_confirmed_handle_is_accepted_again_after_a_checkpoint_and_any_stop() {
+    for graceful in [false, true] {
+        let bed = Bed::new().await;
+        bed.events(["1", "2"]).await;
+        bed.hands.pass(59_000);
+        let leased = bed.pull(2).await;
+        bed.settle(&leased[..1], Resolution::Done).await;
+        bed.hands.pass(1_000);
+        bed.store.tick().await.unwrap();
+        let bed = if graceful { bed.restart().await } else { bed.crash() };
+        let answers = bed.settle(&leased, Resolution::Done).await;
+        let second = if graceful { Settled::Accepted } else { Settled::Stale };
+        assert_eq!(answers, [Settled::Already, second]);
+        bed.hands.pass(30_000);
+        assert_eq!(bed.settle(&leased[..1], Resolution::Done).await, [Settled::Stale]);
+    }
+}

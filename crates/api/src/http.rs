@@ -6,6 +6,8 @@
 //! error for a success, and six SDKs lose the code of an error with another status (facts/api3.md
 //! section 0).
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -57,7 +59,7 @@ fn is_api(parts: &Parts) -> bool {
 #[derive(Debug, Default)]
 struct Seen {
     action: Option<ActionName>,
-    secret_id: Option<std::sync::Arc<str>>,
+    secret_id: Option<Arc<str>>,
 }
 
 async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Response {
@@ -72,7 +74,7 @@ async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Re
         }
         _ => {
             let request_id = Uuid::new_v4().to_string();
-            let span = tracing::debug_span!("request", %request_id);
+            let span = tracing::info_span!("request", %request_id);
             call(gateway, parts, body, request_id).instrument(span).await
         }
     };
@@ -148,7 +150,7 @@ async fn answer(
     let message = Message::new(parts, bytes);
     let claim = Claim::read(&message, arrived.wall, &mut seen.action)?;
     let known = claim.verify(gateway, &message).await?;
-    seen.secret_id = Some(std::sync::Arc::clone(&known.secret_id));
+    seen.secret_id = Some(Arc::clone(&known.secret_id));
     gateway
         .rates()
         .admit(&known.secret_id, claim.action.as_str(), arrived.mono)
@@ -158,7 +160,7 @@ async fn answer(
     // what follows may wait for events; nothing of the request is needed any more
     drop((message, held));
     let caller = Caller {
-        secret_id: std::sync::Arc::clone(&known.secret_id),
+        secret_id: Arc::clone(&known.secret_id),
         policy: known.key.policy.clone(),
         request_id: request_id.to_owned(),
     };

@@ -56,6 +56,10 @@ pub const APPLICATION_NAME_CHARS_MAX: usize = 40;
 pub const APPLICATION_DESCRIPTION_CHARS_MAX: usize = 300;
 /// Tags of an application (the spec names no number; enough for people, too few for data).
 pub const APPLICATION_TAGS_MAX: usize = 50;
+/// Characters of a tag's name (documented by the cloud's tag service).
+pub const TAG_KEY_CHARS_MAX: usize = 127;
+/// Characters of a tag's value (documented by the cloud's tag service).
+pub const TAG_VALUE_CHARS_MAX: usize = 255;
 /// Keys of an account.
 pub const KEYS_MAX: usize = 10_000;
 /// Characters of a key's name.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use model::{AppId, Application, ApplicationStatus, EventConfig, limits};
 use queue::{Commit, CommitError, Configured, RecordKey, RecordPut};
-use wire::action::{CreateSubAppId, DescribeSubAppIds, ModifySubAppIdInfo};
+use wire::action::{CreateSubAppId, DescribeSubAppIds, ModifySubAppIdInfo, ResourceTag};
 use wire::reply::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
 use wire::{ApiError, Code, Reply};
 
@@ -75,11 +75,9 @@ pub(super) async fn create(
     if !matches!(request.mode.as_str(), "" | "fileid") {
         return Err(ApiError::invalid_value("Mode", &request.mode));
     }
-    if request.tags.len() > limits::APPLICATION_TAGS_MAX {
-        let text = format!("`Tags` must hold at most {} tags.", limits::APPLICATION_TAGS_MAX);
-        return Err(ApiError::new(Code::InvalidParameterValue, text));
+    if !matches!(request.r#type.as_str(), "" | "AllInOne" | "Professional") {
+        return Err(ApiError::invalid_value("Type", &request.r#type));
     }
-    let tags = request.tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect();
     let mut application = Application {
         id: AppId(0),
         name: request.name,
@@ -87,7 +85,7 @@ pub(super) async fn create(
         created: gateway.now().wall,
         status: ApplicationStatus::On,
         config: EventConfig::default(),
-        tags,
+        tags: read_tags(request.tags)?,
     };
     let mut tries = TRIES;
     loop {
@@ -117,8 +115,7 @@ pub(super) async fn describe(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::invalid_value("Limit", &limit.to_string()));
     }
-    let tags: Vec<(String, String)> =
-        request.tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect();
+    let tags = read_tags(request.tags)?;
     let wanted = |application: &Application| {
         caller.policy.allows_application(application.id)
             && request.name.as_ref().is_none_or(|name| *name == application.name)
@@ -186,6 +183,25 @@ pub(super) async fn switch(
     })
     .await?;
     Ok(Reply::Done)
+}
+
+fn read_tags(tags: Vec<ResourceTag>) -> Result<Vec<(String, String)>, ApiError> {
+    if tags.len() > limits::APPLICATION_TAGS_MAX {
+        let text = format!("`Tags` must hold at most {} tags.", limits::APPLICATION_TAGS_MAX);
+        return Err(ApiError::new(Code::InvalidParameterValue, text));
+    }
+    for (index, tag) in tags.iter().enumerate() {
+        for (member, text, max) in [
+            ("TagKey", &tag.tag_key, limits::TAG_KEY_CHARS_MAX),
+            ("TagValue", &tag.tag_value, limits::TAG_VALUE_CHARS_MAX),
+        ] {
+            if text.chars().count() > max {
+                let text = format!("`Tags.{index}.{member}` must have at most {max} characters.");
+                return Err(ApiError::new(Code::InvalidParameterValue, text));
+            }
+        }
+    }
+    Ok(tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect())
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {

@@ -1,5 +1,7 @@
 //! CreateKey, DescribeKeys and DeleteKey: keys that can do no more than the key that made them.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use model::{ApiKey, AppId, Policy, limits};
 use queue::{Commit, CommitError, Record, RecordKey, RecordKind, RecordPut, RecordQuery};
@@ -59,21 +61,24 @@ pub(crate) fn put(key: &ApiKey) -> serde_json::Result<RecordPut> {
     Ok(RecordPut { key: RecordKey::key(&*key.secret_id), body, terms: Vec::new() })
 }
 
-/// The policy with 0 made into the id of the default application, which must all exist.
+/// The policy with everything named once, and 0 made into the id of the default application. The
+/// applications must exist.
 async fn meant(gateway: &Gateway, policy: Policy) -> Result<Policy, ApiError> {
     let Policy { actions, applications } = policy;
+    let actions = actions.map(|named| {
+        let distinct: BTreeSet<String> = named.into_iter().collect();
+        distinct.into_iter().collect()
+    });
     let Some(named) = applications else { return Ok(Policy { actions, applications: None }) };
-    let mut found = Vec::with_capacity(named.len());
+    let mut found = BTreeSet::new();
     for (index, AppId(id)) in named.into_iter().enumerate() {
         let app = if id == 0 { gateway.settings().default_app } else { AppId(id) };
         if applications::find(gateway, app).await.is_err() {
             return Err(ApiError::invalid_value(&format!("SubAppIds.{index}"), &id.to_string()));
         }
-        if !found.contains(&app) {
-            found.push(app);
-        }
+        found.insert(app);
     }
-    Ok(Policy { actions, applications: Some(found) })
+    Ok(Policy { actions, applications: Some(found.into_iter().collect()) })
 }
 
 /// The keys that can do no more than the caller's, in the order of their ids.

@@ -40,12 +40,15 @@ async fn applications_are_created_listed_and_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_values_are_refused() {
     let server = Server::start().await;
-    let long = "n".repeat(41);
+    let (long, long_tag) = ("n".repeat(41), "t".repeat(128));
     for (action, params) in [
         ("CreateSubAppId", json!({"Name": ""})),
         ("CreateSubAppId", json!({"Name": long})),
         ("CreateSubAppId", json!({"Name": "a", "Description": "d".repeat(301)})),
         ("CreateSubAppId", json!({"Name": "a", "Mode": "fileid+path"})),
+        ("CreateSubAppId", json!({"Name": "a", "Type": "Nonsense"})),
+        ("CreateSubAppId", json!({"Name": "a", "Tags": [{"TagKey": long_tag, "TagValue": ""}]})),
+        ("DescribeSubAppIds", json!({"Tags": vec![json!({"TagKey": "k", "TagValue": "v"}); 51]})),
         ("ModifySubAppIdInfo", json!({"SubAppId": APP, "Name": ""})),
         ("ModifySubAppIdStatus", json!({"SubAppId": APP, "Status": "off"})),
         ("DescribeSubAppIds", json!({"Limit": 201})),

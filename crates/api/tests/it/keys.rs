@@ -22,13 +22,17 @@ async fn create(server: &Server, params: Value) -> Key {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_works_until_it_is_deleted() {
     let server = Server::start().await;
-    let key = create(&server, json!({"Name": "ci"})).await;
+    let actions = ["PullEvents", "DescribeEventConfig", "PullEvents"];
+    let key = create(&server, json!({"Name": "ci", "Actions": actions})).await;
     let call = || server.call_as(key.pair(), "DescribeEventConfig", json!({}));
     assert_eq!(code(&call().await), "OK");
     let listed = server.call("DescribeKeys", json!({})).await;
     let set = listed["KeySet"].as_array().unwrap();
     assert_eq!(set.len(), 2);
-    assert!(set.iter().any(|one| one["SecretId"] == key.0.as_str() && one["Name"] == "ci"));
+    let listed_key = set.iter().find(|one| one["SecretId"] == key.0.as_str()).unwrap();
+    assert_eq!(listed_key["Name"], "ci");
+    assert_eq!(listed_key["Actions"], json!(["DescribeEventConfig", "PullEvents"]));
+    assert!(listed_key["SubAppIds"].is_null(), "every application");
     assert!(!listed.to_string().contains(&key.1));
     assert_eq!(code(&server.call("DeleteKey", json!({"KeyId": key.0})).await), "OK");
     assert_eq!(code(&call().await), "AuthFailure.SecretIdNotFound");

@@ -116,8 +116,8 @@ impl Claim {
         };
         let timestamp = number("Timestamp", source.required("Timestamp", "X-TC-Timestamp")?)?;
         let action = source.required("Action", "X-TC-Action")?;
-        let version = source.required("Version", "X-TC-Version")?;
         *seen = ActionName::from_name(action);
+        let version = source.required("Version", "X-TC-Version")?;
         if !window::accepts(timestamp, now.seconds()) {
             return Err(ApiError::signature_expired());
         }

@@ -10,6 +10,7 @@
 
 mod applications;
 mod configuration;
+mod cos;
 mod hostile;
 mod keys;
 mod message;

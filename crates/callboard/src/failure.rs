@@ -34,7 +34,7 @@ pub enum Exit {
 pub struct Failure {
     /// The code.
     pub exit: Exit,
-    /// The line for people.
+    /// The line for people; empty: there is nothing to say.
     pub message: String,
 }
 
@@ -47,6 +47,14 @@ impl Failure {
     /// Reading or writing failed; `what` says of what.
     pub fn io(what: impl fmt::Display, cause: &io::Error) -> Self {
         Self::new(Exit::Io, format!("{what}: {cause}"))
+    }
+
+    /// Standard output cannot be written. That the reader went away (`| head`) needs no words.
+    pub fn stdout(cause: &io::Error) -> Self {
+        if cause.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Io, "");
+        }
+        Self::io("standard output", cause)
     }
 
     /// The process's exit code.

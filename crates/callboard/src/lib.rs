@@ -35,7 +35,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match command(cli.command, &config::environment()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            out::note(format_args!("callboard: {failure}"));
+            if !failure.message.is_empty() {
+                out::note(format_args!("callboard: {failure}"));
+            }
             failure.code()
         }
     }

@@ -18,7 +18,7 @@ pub fn run(args: &Backup, environment: &Environment) -> Result<(), Failure> {
     let data = find::data(&args.file, environment)?;
     let report = store::backup(&data, &args.dest).map_err(|error| refused(&error))?;
     out::line(format_args!("{} bytes in {}", report.bytes, args.dest.display()))
-        .map_err(|error| Failure::io("standard output", &error))?;
+        .map_err(|error| Failure::stdout(&error))?;
     out::note(format_args!(
         "Not in it: media files, and {} (keep that elsewhere; without it the copy's keys cannot be \
          opened).",

@@ -32,5 +32,5 @@ fn write(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn stdout(error: &std::io::Error) -> Failure {
-    Failure::io("standard output", error)
+    Failure::stdout(error)
 }

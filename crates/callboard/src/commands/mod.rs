@@ -20,7 +20,7 @@ use crate::out;
 
 /// Writes one JSON object on one line.
 pub fn print(value: &Value) -> Result<(), Failure> {
-    out::line(value).map_err(|error| Failure::io("standard output", &error))
+    out::line(value).map_err(|error| Failure::stdout(&error))
 }
 
 /// The members of a list in an answer; none if it is absent or null.

@@ -117,5 +117,5 @@ async fn keep(running: &Running, receiver: &mut Receiver) -> Result<(), Failure>
 }
 
 fn say(line: &str) -> Result<(), Failure> {
-    out::line(line).map_err(|error| Failure::io("standard output", &error))
+    out::line(line).map_err(|error| Failure::stdout(&error))
 }

@@ -177,7 +177,7 @@ impl<'a> Story<'a> {
 }
 
 fn say(line: &str) -> Result<(), Failure> {
-    out::line(line).map_err(|error| Failure::io("standard output", &error))
+    out::line(line).map_err(|error| Failure::stdout(&error))
 }
 
 fn expect(holds: bool, otherwise: &str) -> Result<(), Failure> {

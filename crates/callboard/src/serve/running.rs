@@ -24,6 +24,9 @@ use crate::failure::{Exit, Failure, chain};
 use crate::metrics::Metrics;
 use crate::ops::{self, Ops};
 
+/// Milliseconds of a graceful stop that are kept for closing the store.
+const CLOSE_MS: u64 = 1_500;
+
 /// A server that accepts connections.
 #[derive(Debug)]
 pub struct Running {
@@ -234,8 +237,15 @@ impl Running {
     async fn wind_down(&self) -> Result<(), Failure> {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
-        self.library.close().await;
+        let work = async {
+            self.tasks.wait().await;
+            self.library.close().await;
+        };
+        // whatever still runs, the leases must be written down
+        let patience = Duration::from_millis(limits::SHUTDOWN_MS - CLOSE_MS);
+        if tokio::time::timeout(patience, work).await.is_err() {
+            tracing::warn!("some work did not end in time and is given up");
+        }
         let closed = self.backend.close().await;
         self.stop_ops.cancel();
         self.ops_tasks.close();

@@ -30,7 +30,7 @@ pub(crate) struct Identity {
 }
 
 /// A lease that a graceful stop wrote down.
-type Lease = ((u32, u64), u64);
+pub(crate) type Lease = ((u32, u64), u64);
 
 /// Counts this start. The leases of a graceful stop are read and emptied in the same transaction, so
 /// that a crash after it voids them.

@@ -4,10 +4,18 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Error, ErrorCode, ffi};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// How much is let go at once.
 const SLICE: u64 = 4 * 1024 * 1024;
+
+/// Whether SQLite failed because the disk is full: it says so, but for the index of its log, which it
+/// could not make longer.
+pub(crate) fn is_full(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+}
 
 /// A preallocated file that shrinks when the disk is full and grows back when it is not.
 #[derive(Debug)]
@@ -19,16 +27,24 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Takes the reserve; as much of it as the disk has.
+    /// Opens the reserve as the last run left it.
     pub(crate) fn open(dir: &Path, full: u64) -> io::Result<Self> {
         let path = dir.join("reserve");
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).open(path)?;
         let size = file.metadata()?.len().min(full);
         file.set_len(size)?;
-        let mut reserve = Self { dir: dir.to_owned(), file, size, full };
-        reserve.refill()?;
-        Ok(reserve)
+        Ok(Self { dir: dir.to_owned(), file, size, full })
+    }
+
+    /// Whether the disk has so little left that what fails on it may fail for that reason.
+    pub(crate) fn is_needed(&self) -> io::Result<bool> {
+        Ok(self.free()? < SLICE)
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let disk = statvfs(&self.dir)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Lets a slice go; false if nothing is left.
@@ -46,8 +62,7 @@ impl Reserve {
         if self.size == self.full {
             return Ok(true);
         }
-        let disk = statvfs(&self.dir)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < self.full.saturating_mul(2) {
+        if self.free()? < self.full.saturating_mul(2) {
             return Ok(false);
         }
         match fallocate(&self.file, FallocateFlags::empty(), 0, self.full) {

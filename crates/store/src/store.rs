@@ -1,5 +1,6 @@
 //! Opening, and the trait [`Backend`] over the parts.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -7,19 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use model::{AppId, Clock, EventId, limits};
+use model::{AppId, Clock, EventId, Seq, limits};
 use queue::{
     Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, Engine,
     EngineSettings, EventDetail, EventPage, EventQuery, Health, LeaseError, LeaseRequest, Leased,
     Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, Settled, Settlement,
 };
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpoints;
 use crate::lock::{Lock, LockError};
 use crate::readers::Readers;
-use crate::recover;
-use crate::reserve::Reserve;
+use crate::recover::{self, Identity, Lease};
+use crate::reserve::{Reserve, is_full};
 use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
@@ -118,19 +120,22 @@ impl Store {
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<Self>, OpenError> {
         let lock = Lock::take(&options.dir)?;
-        let path = options.dir.clone();
         let sqlite = |source| OpenError::Sqlite { path: options.dir.clone(), source };
         let io = |source| OpenError::Io { path: options.dir.clone(), source };
-        let mut db = schema::open_writer(&options.dir, options.durable).map_err(sqlite)?;
-        match schema::format(&db).map_err(sqlite)? {
-            0 => schema::create(&mut db).map_err(sqlite)?,
-            found if found > FORMAT => return Err(OpenError::Newer { path, found }),
-            _ => {}
-        }
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).map_err(|error| io(io::Error::other(error)))?;
-        let (identity, leases) =
-            recover::begin(&mut db, u32::from_le_bytes(random)).map_err(sqlite)?;
+        let mut reserve = Reserve::open(&options.dir, options.reserve_bytes).map_err(io)?;
+        let mut full = false;
+        let (db, identity, leases) = loop {
+            match Self::begin(options) {
+                // counting a start takes a little room, which a full disk does not have
+                Err(OpenError::Sqlite { .. })
+                    if reserve.is_needed().map_err(io)? && reserve.give().map_err(io)? =>
+                {
+                    full = true;
+                }
+                begun => break begun?,
+            }
+        };
+        reserve.refill().map_err(io)?;
         let (high, accept) = (identity.clock_high, options.accept_clock);
         let (anchor, plausible) = Anchor::tie(clock.now(), high, LEAP_MS, accept);
         let now = anchor.steady(clock.now());
@@ -144,7 +149,11 @@ impl Store {
             repeat_ms: limits::CONFIRM_REPEAT_MS,
         });
         let found = recover::fill(&db, &mut engine, &leases, now).map_err(sqlite)?;
-        wal::checkpoint(&db, "TRUNCATE").map_err(sqlite)?;
+        match wal::checkpoint(&db, "TRUNCATE") {
+            Err(error) if !is_full(&error) => return Err(sqlite(error)),
+            // what cannot be copied yet is read from the log
+            Ok(_) | Err(_) => {}
+        }
         let readers = Readers::new(options.dir.clone());
         let shared = Arc::new(Shared::new(engine, readers, anchor, clock, observer));
         if !plausible {
@@ -153,13 +162,14 @@ impl Store {
             let mut notes = shared.status.notes.lock().unwrap_or_else(PoisonError::into_inner);
             notes.push(note.to_owned());
         }
+        shared.status.disk_full.store(full, Ordering::Release);
         let writer = Writer {
             db,
             shared: Arc::clone(&shared),
             next: found.next,
             next_settle: found.next_settle,
             checkpoints: Checkpoints { settled: 0, seq: found.checkpoint, at: now },
-            reserve: Reserve::open(&options.dir, options.reserve_bytes).map_err(io)?,
+            reserve,
             wal: Wal::start(&options.dir).map_err(sqlite)?,
             history_ms: u64::from(options.history_days) * 24 * 3600 * 1000,
             first_expiry_ms: options.first_expiry_ms,
@@ -168,6 +178,24 @@ impl Store {
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         let thread = thread.spawn(move || writer.run(received)).map_err(io)?;
         Ok(Arc::new(Self { shared, commands, thread: Mutex::new(Some(thread)), _lock: lock }))
+    }
+
+    /// Opens the file, makes the tables of a new one, and counts the start.
+    fn begin(options: &Options) -> Result<(Connection, Identity, HashMap<Seq, Lease>), OpenError> {
+        let path = options.dir.clone();
+        let sqlite = |source| OpenError::Sqlite { path: options.dir.clone(), source };
+        let mut db = schema::open_writer(&options.dir, options.durable).map_err(sqlite)?;
+        match schema::format(&db).map_err(sqlite)? {
+            0 => schema::create(&mut db).map_err(sqlite)?,
+            found if found > FORMAT => return Err(OpenError::Newer { path, found }),
+            _ => {}
+        }
+        let mut random = [0; 4];
+        getrandom::fill(&mut random)
+            .map_err(|error| OpenError::Io { path, source: io::Error::other(error) })?;
+        let (identity, leases) =
+            recover::begin(&mut db, u32::from_le_bytes(random)).map_err(sqlite)?;
+        Ok((db, identity, leases))
     }
 
     async fn ask<T>(

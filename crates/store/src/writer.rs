@@ -14,14 +14,14 @@ use queue::{
     BackendError, Commit, CommitError, Committed, Mark, Published, Reason, Route, Settled,
     Settlement, State,
 };
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpoints;
 use crate::decide::{self, Pending, Refusal};
 use crate::facts::Fact;
 use crate::pack::Packer;
-use crate::reserve::Reserve;
+use crate::reserve::{self, Reserve};
 use crate::shared::Shared;
 use crate::tables;
 use crate::wal::Wal;
@@ -218,7 +218,7 @@ impl Writer {
             engine.release(*seq);
         }
         drop(engine);
-        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        let full = reserve::is_full(error);
         let why = if full && self.shared.status.failure().is_none() {
             self.shared.status.disk_full.store(true, Ordering::Release);
             BackendError::DiskFull
@@ -362,7 +362,7 @@ impl Writer {
         {
             return self.shared.status.fail(&format!("rolling back: {error}"));
         }
-        if error.sqlite_error_code() != Some(ErrorCode::DiskFull) {
+        if !reserve::is_full(error) {
             tracing::error!(%error, "the store has failed");
             return self.shared.status.fail(&format!("writing: {error}"));
         }

@@ -1,5 +1,6 @@
 //! A store in a directory of its own, with clocks that tests move.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,7 +62,12 @@ impl Bed {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(&std::env::temp_dir(), change).await
+    }
+
+    /// The same in a directory made there.
+    pub(crate) async fn within(there: &Path, change: impl FnOnce(&mut Options)) -> Self {
+        let dir = tempfile::tempdir_in(there).unwrap();
         let mut options = Options::new(dir.path().join("data"));
         options.reserve_bytes = 1024 * 1024;
         change(&mut options);

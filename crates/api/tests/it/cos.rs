@@ -101,8 +101,7 @@ fn refused(answer: &Answer) -> (u16, String) {
 }
 
 fn element_of<'a>(text: &'a str, name: &str) -> &'a str {
-    let (_, rest) =
-        text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{name}: {text}"));
+    let (_, rest) = text.split_once(&format!("<{name}>")).expect(name);
     rest.split_once('<').unwrap().0
 }
 
@@ -212,7 +211,7 @@ async fn a_signed_request_does_not_become_another_one() {
     for more in ["uploads", "uploadId=x&partNumber=1", "uploadId=x"] {
         for method in ["PUT", "POST", "GET", "DELETE"] {
             let mut message = upload.request(method, upload.path());
-            message.target += &format!("?{more}");
+            message.target = format!("{}?{more}", message.target);
             let answer = server.send(&message).await;
             assert_eq!(refused(&answer), denied("SignatureDoesNotMatch"), "{method} {more}");
         }
@@ -241,7 +240,7 @@ async fn a_presigned_address_needs_no_headers() {
     let plain = Message::new("GET", &target).with("Host", &upload.host());
     let query = upload.authorization(&plain).to_query();
     let mut presigned = plain;
-    presigned.target += &format!("&{query}");
+    presigned.target = format!("{}&{query}", presigned.target);
     assert_eq!(server.send(&presigned).await.body, b"shown");
     presigned.target = presigned.target.replace(token, "x");
     assert_eq!(refused(&server.send(&presigned).await), denied("SignatureDoesNotMatch"));
@@ -375,11 +374,11 @@ async fn media_are_served_as_nothing_that_a_browser_runs() {
     assert_eq!(get(upload.path()).await.status, 404, "nothing before the commit");
     let commit = json!({"VodSessionKey": upload.applied["VodSessionKey"]});
     assert_eq!(code(&server.call("CommitUpload", commit).await), "OK");
-    let served = get(&page).await;
-    assert_eq!((served.status, &*served.body), (200, b"<script>".as_slice()));
-    assert_eq!(served.header("content-type"), Some("application/octet-stream"));
-    assert_eq!(served.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(served.header("content-security-policy"), Some("sandbox"));
+    let shown = get(&page).await;
+    assert_eq!((shown.status, &*shown.body), (200, b"<script>".as_slice()));
+    assert_eq!(shown.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(shown.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(shown.header("content-security-policy"), Some("sandbox"));
     let played = get(upload.path()).await;
     assert_eq!(played.header("content-type"), Some("video/mp4"));
     assert_eq!(played.header("accept-ranges"), Some("bytes"));

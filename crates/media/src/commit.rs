@@ -4,7 +4,9 @@
 //! session and the object as they were looked at. Of two callers at once one commits and the other
 //! finds the session committed, so there is one media and one event.
 
-use model::{Application, ApplicationStatus, EventKind, FileId, NewEvent};
+use std::time::Duration;
+
+use model::{Application, ApplicationStatus, EventKind, FileId, NewEvent, limits};
 use queue::{Commit, RecordKey};
 use wire::event::task::FileUploadTask;
 
@@ -130,7 +132,15 @@ impl Library {
             }
             None => None,
         };
-        let meta = self.probe.run(&self.objects.path(&object.stored)?).await?;
+        let path = self.objects.path(&object.stored)?;
+        let wait = Duration::from_millis(limits::PROBE_WAIT_MS);
+        let meta = match tokio::time::timeout(wait, self.probe.run(&path)).await {
+            Ok(probed) => probed?,
+            Err(_elapsed) => {
+                tracing::warn!(file = %session.file, "committed without metadata: no probe in time");
+                None
+            }
+        };
         let now = self.now();
         Ok(Media {
             bucket: session.bucket.clone(),

@@ -58,6 +58,8 @@ pub struct Library {
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// Sessions past their time, and when that was first seen.
     pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
+    /// When the sessions were last looked at.
+    pub(crate) looked: Mutex<Option<Mono>>,
 }
 
 /// An object that may be served, with its application's consent checked.
@@ -86,6 +88,7 @@ impl Library {
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),
             overdue: Mutex::default(),
+            looked: Mutex::default(),
         })
     }
 

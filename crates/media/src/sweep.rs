@@ -16,6 +16,8 @@ use crate::staging::Upload;
 
 /// How long a session stays after it was seen to be past its time, in ms.
 const OVERDUE_MS: u64 = 3_600_000;
+/// Least time between two looks at all sessions, in ms: a look reads each of them.
+const SESSIONS_MS: u64 = 600_000;
 /// Garbage removed in one commit.
 const GARBAGE_BATCH: usize = 256;
 /// Sessions on a page.
@@ -61,6 +63,9 @@ impl Library {
     /// Removes sessions that are long past their time, with what was uploaded and never committed.
     async fn sweep_sessions(&self) -> Result<(), Fault> {
         let now = self.clock.now();
+        if !self.is_time_for_sessions(now.mono) {
+            return Ok(());
+        }
         let mut overdue = HashMap::new();
         let mut query = RecordQuery {
             kind: RecordKind::Session,
@@ -89,6 +94,15 @@ impl Library {
                 return Ok(());
             }
         }
+    }
+
+    fn is_time_for_sessions(&self, now: Mono) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = looked.is_none_or(|looked| now.since_ms(looked) >= SESSIONS_MS);
+        if is_time {
+            *looked = Some(now);
+        }
+        is_time
     }
 
     fn first_seen(&self, key: &RecordKey) -> Option<Mono> {

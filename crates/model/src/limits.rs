@@ -148,5 +148,8 @@ pub const PROBE_MEMORY_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 pub const PROBE_OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that the built-in parsers read of one file: the tables of a long film, with room.
 pub const PROBE_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How long CommitUpload waits for a probe, its turn included, in ms: a file without metadata is
+/// better than a client that gave up.
+pub const PROBE_WAIT_MS: u64 = 20_000;
 /// Probes at the same time: each may use a core.
 pub const PROBES_MAX: usize = 2;

@@ -84,6 +84,7 @@ async fn a_step_of_the_wall_clock_costs_nobody_an_upload() {
     world.pass(HOUR_MS);
     world.library.tick().await.unwrap();
     world.step(i64::from(DAY_MS) * 400);
+    world.pass(HOUR_MS / 2);
     world.library.tick().await.unwrap();
     assert!(world.library.grant(&applied.session.secret_id).await.unwrap().is_some());
     assert_eq!(world.object_files().len(), 1);

@@ -5,6 +5,7 @@ so in two ways, and both are used: IP and Port (the request's Host is that addre
 """
 
 from qcloud_cos import CosConfig, CosS3Client
+from requests.structures import CaseInsensitiveDict
 
 from stage import check, equal
 
@@ -31,18 +32,19 @@ def upload(setup, applied, path, mode):
     key = applied["MediaStoragePath"][1:]
     # At most 1 MiB goes as one PUT, more as parts of 1 MiB by five threads at once.
     answer = client.upload_file(Bucket=applied["StorageBucket"], Key=key, LocalFilePath=path)
-    check(answer["ETag"].startswith('"'), f"the ETag must be quoted: {answer['ETag']}")
+    etag = CaseInsensitiveDict(answer)["ETag"]
+    check(etag.startswith('"'), f"the ETag must be quoted: {etag}")
     return client, key
 
 
 def same_object(client, bucket, key, data):
     """Checks an object by HEAD, by GET and by a range."""
     head = client.head_object(Bucket=bucket, Key=key)
-    equal(int(head["Content-Length"]), len(data), "length of the object by HEAD")
+    equal(int(CaseInsensitiveDict(head)["Content-Length"]), len(data), "length of the object by HEAD")
     whole = client.get_object(Bucket=bucket, Key=key)["Body"].get_raw_stream().read()
     check(whole == data, "the object is not what was uploaded")
     first, last = len(data) // 2, len(data) // 2 + 999
     part = client.get_object(Bucket=bucket, Key=key, Range=f"bytes={first}-{last}")
-    equal(part["Content-Length"], "1000", "length of a range")
+    equal(CaseInsensitiveDict(part)["Content-Length"], "1000", "length of a range")
     check(part["Body"].get_raw_stream().read() == data[first:last + 1],
           "a range of the object is not what was uploaded")

@@ -131,10 +131,10 @@ impl Server {
     pub async fn ops_endpoint(&self) -> Result<String> {
         let own = self.endpoint();
         let find = |line: &str| {
-            let url = line.get(line.find("http://127.0.0.1:")?..)?;
-            let end = url.find(|c: char| c.is_whitespace()).unwrap_or(url.len());
-            let url = url.get(..end)?.trim_end_matches('/');
-            (!url.starts_with(&own)).then(|| url.to_owned())
+            let address = line.split_once("http://127.0.0.1:")?.1;
+            let port: u16 = address.split('/').next()?.parse().ok()?;
+            let url = format!("http://127.0.0.1:{port}");
+            (url != own).then_some(url)
         };
         self.run.output.line(START, find).await
     }

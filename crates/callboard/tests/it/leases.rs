@@ -1,0 +1,82 @@
+//! What becomes of leases when the process ends: a graceful stop keeps them, a crash voids them.
+
+use client::{CallError, Client};
+use serde_json::{Value, json};
+use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+
+const APP: u64 = 1_500_000_001;
+const CONFIG: &str = r#"
+[pull]
+wait = "500ms"
+
+[[application]]
+id = 1500000001
+name = "leases"
+mode = "PULL"
+"#;
+
+async fn start() -> Server {
+    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap()
+}
+
+async fn call(server: &Server, action: &str, mut params: Value) -> Result<Value, CallError> {
+    params["SubAppId"] = json!(APP);
+    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    client.call(action, params).await
+}
+
+async fn publish(server: &Server) {
+    let event = json!({ "EventType": "PullComplete", "PullCompleteEvent": { "TaskId": "t" } });
+    call(server, "PublishEvents", json!({ "Events": [event] })).await.unwrap();
+}
+
+/// The handle of the one event.
+async fn pull(server: &Server) -> String {
+    let answer = call(server, "PullEvents", json!({})).await.unwrap();
+    let events = answer["EventSet"].as_array().unwrap();
+    assert_eq!(events.len(), 1);
+    events[0]["EventHandle"].as_str().unwrap().to_owned()
+}
+
+async fn confirm(server: &Server, handle: &str) -> Result<Value, CallError> {
+    call(server, "ConfirmEvents", json!({ "EventHandles": [handle] })).await
+}
+
+async fn expect_nothing(server: &Server) {
+    let error = call(server, "PullEvents", json!({})).await.unwrap_err();
+    assert_eq!(error.code(), Some("ResourceNotFound"), "{error}");
+}
+
+#[tokio::test]
+async fn a_graceful_stop_keeps_leases_and_their_handles() {
+    let mut server = start().await;
+    publish(&server).await;
+    let handle = pull(&server).await;
+    assert!(server.stop().await.unwrap().success());
+    server.restart().await.unwrap();
+    expect_nothing(&server).await;
+    confirm(&server, &handle).await.unwrap();
+    let state = call(&server, "DescribeEventsState", json!({})).await.unwrap();
+    assert_eq!(state["CountOfEventsToPull"], 0);
+}
+
+#[tokio::test]
+async fn a_crash_voids_leases_and_the_events_are_ready_at_once() {
+    let mut server = start().await;
+    publish(&server).await;
+    let lost = pull(&server).await;
+    server.kill9().await.unwrap();
+    server.restart().await.unwrap();
+    let again = pull(&server).await;
+    assert_ne!(lost, again);
+    assert_eq!(lost.split('.').next(), again.split('.').next(), "the same event");
+    let error = confirm(&server, &lost).await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidParameterValue"), "{error}");
+    confirm(&server, &again).await.unwrap();
+
+    // What was confirmed stays so, and a repeated confirmation is accepted even now.
+    server.kill9().await.unwrap();
+    server.restart().await.unwrap();
+    expect_nothing(&server).await;
+    confirm(&server, &again).await.unwrap();
+}

@@ -1,0 +1,14 @@
+//! The real binary as its users meet it: official clients, crashes, large uploads.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod fairness;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod upload;

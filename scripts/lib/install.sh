@@ -38,6 +38,7 @@ apt_install() {
 need_programs() {
   if ! have ffprobe || ! have ffmpeg; then need_packages "ffprobe and ffmpeg are missing" ffmpeg; fi
   have curl || need_packages "curl is missing" curl
+  have openssl || need_packages "openssl is missing" openssl
   have python3 || need_packages "Python 3 is missing" python3
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
     || die "Python 3.10 or later is needed, $(python3 --version) is there"

@@ -1,0 +1,52 @@
+//! Does what docs/guide.md says, from its first line to its last, against the real server.
+//!
+//! The opening fence of a block says what it is, after the language:
+//!
+//! | mark | meaning |
+//! |---|---|
+//! | `file=NAME` | the content of a file |
+//! | `run` | commands that must succeed |
+//! | `output` | lines that the last `run` printed, `…` standing for anything |
+//! | `start=NAME` | a command that goes on, as if in a terminal of its own |
+//! | `output=NAME` | lines that this command prints, now or soon |
+//!
+//! A block without a mark is only shown.
+
+use std::collections::HashMap;
+
+use crate::lists;
+use crate::markdown::{self, blocks, missing};
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn what_the_guide_shows_works() {
+    let stage = Stage::set().await;
+    let mut started = HashMap::new();
+    let mut printed = String::new();
+    let mut done = 0;
+    for block in blocks(&markdown::page("guide.md")) {
+        let (verb, name) = block.mark.split_once('=').unwrap_or((&block.mark, ""));
+        match (verb, name) {
+            ("", "") => continue,
+            ("file", name) => stage.write(name, &block.text),
+            ("run", "") => printed = stage.run(&block.text).await,
+            ("output", "") => {
+                let wanted = stage.meant(&block.text);
+                let lost = missing(&wanted, &printed);
+                assert_eq!(lost, None, "guide.md:{}: it printed\n{printed}", block.line);
+            }
+            ("start", name) => {
+                started.insert(name.to_owned(), stage.start(&block.text));
+            }
+            ("output", name) => {
+                let running = started.get_mut(name).unwrap();
+                running.prints(&stage.meant(&block.text)).await;
+            }
+            _ => panic!("guide.md:{}: what is `{}`?", block.line, block.mark),
+        }
+        done += 1;
+    }
+    assert!(done > 20, "only {done} blocks of the guide are marked");
+    // by now everything has happened that is measured
+    lists::compare_metrics(&stage).await;
+}

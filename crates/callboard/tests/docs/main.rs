@@ -1,0 +1,10 @@
+//! Holds the documentation to the program: what docs/ shows is run, what it lists is compared.
+
+#[cfg(test)]
+mod guide;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod markdown;
+#[cfg(test)]
+mod stage;

@@ -102,7 +102,7 @@ impl Writer {
         self.shared.readers.close();
         let notes = &self.shared.status.notes;
         notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        if let Err(error) = crate::wal::checkpoint(&self.db, "TRUNCATE") {
+        if let Err(error) = self.wal.empty(&self.db) {
             tracing::warn!(%error, "emptying the write-ahead log");
         }
         wrote

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use model::limits;
@@ -27,6 +28,8 @@ pub(crate) struct Wal {
     /// Asks the copier to copy; closing it ends the copier.
     copy: Option<SyncSender<()>>,
     copier: Option<JoinHandle<()>>,
+    /// Held by whoever copies: SQLite does not wait for another checkpoint, it gives up.
+    copying: Arc<Mutex<()>>,
     asked_at: u64,
 }
 
@@ -46,8 +49,11 @@ impl Wal {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "wal_autocheckpoint", 0)?;
         let (copy, requests) = sync_channel::<()>(1);
+        let copying = Arc::new(Mutex::new(()));
+        let alone = Arc::clone(&copying);
         let run = move || {
             while requests.recv().is_ok() {
+                let _alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Err(error) = checkpoint(&db, "PASSIVE") {
                     tracing::warn!(%error, "copying the write-ahead log");
                 }
@@ -59,7 +65,7 @@ impl Wal {
             .inspect_err(|error| tracing::warn!(%error, "starting the copier of the log"))
             .ok();
         let path = dir.join(format!("{}-wal", schema::FILE));
-        Ok(Self { path, copy: Some(copy), copier, asked_at: 0 })
+        Ok(Self { path, copy: Some(copy), copier, copying, asked_at: 0 })
     }
 
     /// To be called after each commit.
@@ -78,9 +84,16 @@ impl Wal {
         }
     }
 
+    /// Copies the rest and cuts the file.
+    pub(crate) fn empty(&self, db: &Connection) -> rusqlite::Result<u64> {
+        let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+        checkpoint(db, "TRUNCATE")
+    }
+
     /// Copies the rest and starts the log over; the next commit cuts the file.
     fn restart(&mut self, db: &Connection) {
         self.asked_at = 0;
+        let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = checkpoint(db, "RESTART") {
             tracing::warn!(%error, "restarting the write-ahead log");
         }

@@ -34,7 +34,8 @@ fn small_disk(test: &str) -> Option<PathBuf> {
     }
     let at = tempfile::tempdir().unwrap();
     let mut failures = Vec::new();
-    for way in [&["--user", "--map-root-user", "--mount"] as &[&str], &["--mount"]] {
+    let ways: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
+    for way in ways {
         match on_small_disk(at.path(), way, &["true".into()]) {
             Ok(output) if output.status.success() => {
                 run_inside(at.path(), way, test);

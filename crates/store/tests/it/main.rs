@@ -1,6 +1,8 @@
 //! The store against real files: what is promised by `queue::Backend` and by the design's section 6.
 
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod harness;
@@ -12,3 +14,5 @@ mod records;
 mod restart;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod wal;

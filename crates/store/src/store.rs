@@ -135,7 +135,6 @@ impl Store {
                 begun => break begun?,
             }
         };
-        reserve.refill().map_err(io)?;
         let (high, accept) = (identity.clock_high, options.accept_clock);
         let (anchor, plausible) = Anchor::tie(clock.now(), high, LEAP_MS, accept);
         let now = anchor.steady(clock.now());
@@ -149,11 +148,17 @@ impl Store {
             repeat_ms: limits::CONFIRM_REPEAT_MS,
         });
         let found = recover::fill(&db, &mut engine, &leases, now).map_err(sqlite)?;
-        match wal::checkpoint(&db, "TRUNCATE") {
-            Err(error) if !is_full(&error) => return Err(sqlite(error)),
-            // what cannot be copied yet is read from the log
-            Ok(_) | Err(_) => {}
+        while let Err(error) = wal::checkpoint(&db, "TRUNCATE") {
+            if !is_full(&error) {
+                return Err(sqlite(error));
+            }
+            full = true;
+            // what cannot be copied even so is read from the log
+            if !reserve.give().map_err(io)? {
+                break;
+            }
         }
+        reserve.refill().map_err(io)?;
         let readers = Readers::new(options.dir.clone());
         let shared = Arc::new(Shared::new(engine, readers, anchor, clock, observer));
         if !plausible {

@@ -226,8 +226,28 @@ impl Writer {
             tracing::error!(%error, "the store has failed");
             self.shared.status.fail(&format!("writing: {error}"))
         };
-        let slice = full && !hard && self.reserve.give().unwrap_or(false);
+        let slice = full && !hard;
+        if slice {
+            self.make_room();
+        }
         self.answer_undone(group.written, kept, &why, slice);
+    }
+
+    /// Copies the log, which frees its file, and lets the reserve go slice by slice as far as the copy
+    /// or the next settlement needs it.
+    fn make_room(&mut self) {
+        loop {
+            let copied = self.wal.empty(&self.db);
+            if copied.is_ok() && !self.reserve.is_needed().unwrap_or(true) {
+                return;
+            }
+            match self.reserve.give() {
+                Ok(true) if copied.is_ok() => return,
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::warn!(%error, "letting go of the reserve"),
+            }
+        }
     }
 
     /// Answers what was undone; with a slice of the reserve the settlements are tried again.
@@ -368,9 +388,7 @@ impl Writer {
         }
         self.shared.status.disk_full.store(true, Ordering::Release);
         // whoever asked tries again: with the next tick, or as the next slice of a purge
-        if let Err(error) = self.reserve.give() {
-            tracing::warn!(%error, "letting go of the reserve");
-        }
+        self.make_room();
         BackendError::DiskFull
     }
 

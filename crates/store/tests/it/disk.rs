@@ -22,10 +22,11 @@ use crate::harness::{APP, Bed, event, settlement};
 const DISK: &str = "CALLBOARD_TEST_SMALL_DISK";
 const MIB: u64 = 1024 * 1024;
 /// Bytes of the disk.
-const SIZE: u64 = 40 * MIB;
+const SIZE: u64 = 96 * MIB;
 /// Bytes that other files take at first.
-const OTHERS: u64 = 20 * MIB;
-const RESERVE: u64 = 8 * MIB;
+const OTHERS: u64 = 48 * MIB;
+/// As in real life no smaller than the log may be.
+const RESERVE: u64 = 16 * MIB;
 
 /// The small disk, in the inner run; the outer run starts it and looks at its end.
 fn small_disk(test: &str) -> Option<PathBuf> {

@@ -29,6 +29,7 @@ mod rate;
 mod secret;
 mod server;
 mod settings;
+mod spelling;
 
 pub use bootstrap::{Bootstrap, BootstrapError, ConfiguredApplication, RootKey};
 pub use caller::Caller;

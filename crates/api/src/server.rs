@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::patience::{Busy, Guarded, Patience, Patient};
+use crate::spelling::Spelling;
 use crate::{Gateway, http};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
@@ -34,6 +35,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: Cancellati
     let slots = Arc::new(Semaphore::new(transport.connections));
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
+    let spelling = Arc::new(Spelling::learn().await);
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -49,10 +51,11 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: Cancellati
             }
         };
         let (gateway, shutdown, abandon) = (gateway.clone(), shutdown.clone(), abandon.clone());
+        let spelling = Arc::clone(&spelling);
         connections.spawn(async move {
             tokio::select! {
                 () = abandon.cancelled() => {}
-                () = connection(stream, gateway, shutdown) => {}
+                () = connection(stream, gateway, spelling, shutdown) => {}
             }
             drop(slot);
         });
@@ -75,7 +78,12 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<Op
     Ok(Some((stream, slot)))
 }
 
-async fn connection(stream: TcpStream, gateway: Gateway, shutdown: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    gateway: Gateway,
+    spelling: Arc<Spelling>,
+    shutdown: CancellationToken,
+) {
     // answers are small and written at once; waiting to fill a packet only delays them
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -90,8 +98,10 @@ async fn connection(stream: TcpStream, gateway: Gateway, shutdown: CancellationT
     let io = TokioIo::new(Patient::new(stream, patience, busy.clone()));
     let service = service_fn(move |request: http::Incoming| {
         let (gateway, guard) = (gateway.clone(), busy.begin());
+        let spelling = Arc::clone(&spelling);
         async move {
-            let response = http::handle(&gateway, request).await;
+            let mut response = http::handle(&gateway, request).await;
+            spelling.apply(&mut response);
             Ok::<_, std::convert::Infallible>(response.map(|body| Guarded::new(body, guard)))
         }
     });

@@ -158,7 +158,7 @@ impl Server {
             }
             head += &(line + "\r\n");
         }
-        let head = head.replace("content-length", "x-content-length") + "\r\n";
+        let head = head.replace("Content-Length", "x-content-length") + "\r\n";
         Answer::read(&mut head.as_bytes()).await.unwrap()
     }
 

@@ -98,18 +98,18 @@ async fn call(
     let elapsed = begun.elapsed();
     gateway.observer().request(action, code, elapsed.as_secs_f64());
     let key = seen.secret_id.as_deref().unwrap_or("-");
-    tracing::info!(%request_id, action, code, key, ms = elapsed.as_millis(), "request");
+    tracing::info!(action, code, key, ms = elapsed.as_millis(), "request");
     match outcome {
         Ok(bytes) => json(StatusCode::OK, bytes),
         Err(error) => {
-            log_cause(&error, &request_id);
+            log_cause(&error);
             json(StatusCode::OK, envelope::failure(&error, &request_id))
         }
     }
 }
 
 /// The cause of a failure, which the caller is not told, with all that lies beneath it.
-fn log_cause(error: &ApiError, request_id: &str) {
+fn log_cause(error: &ApiError) {
     let Some(cause) = &error.cause else { return };
     let mut text = cause.to_string();
     let mut next = cause.source();
@@ -118,9 +118,9 @@ fn log_cause(error: &ApiError, request_id: &str) {
         next = deeper.source();
     }
     if error.code == Code::InternalError {
-        tracing::error!(request_id, code = error.code.as_str(), cause = text, "a call failed");
+        tracing::error!(code = error.code.as_str(), cause = text, "a call failed");
     } else {
-        tracing::debug!(request_id, code = error.code.as_str(), cause = text, "a call was refused");
+        tracing::debug!(code = error.code.as_str(), cause = text, "a call was refused");
     }
 }
 

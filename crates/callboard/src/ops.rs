@@ -13,7 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use model::Clock;
-use queue::Backend;
+use queue::{Backend, Health};
 
 use crate::metrics::Metrics;
 
@@ -42,25 +42,27 @@ pub fn router(ops: Ops) -> Router {
         .with_state(ops)
 }
 
+/// Red only when a new process would do better: a full disk or a doubtful clock is told, not red, so
+/// that a supervisor does not restart for nothing.
 async fn healthz(State(ops): State<Ops>) -> Response {
-    verdict(ops.backend.health().problems)
+    let Health { problems, notes, failed, .. } = ops.backend.health();
+    verdict(!failed, problems.into_iter().chain(notes))
 }
 
 async fn readyz(State(ops): State<Ops>) -> Response {
-    let mut problems = ops.backend.health().problems;
+    let Health { mut problems, notes, .. } = ops.backend.health();
     if !ops.ready.load(Ordering::Acquire) {
         problems.push("not accepting work".to_owned());
     }
-    verdict(problems)
+    verdict(problems.is_empty(), problems.into_iter().chain(notes))
 }
 
-/// 200 `ok`, or 503 and one problem a line.
-fn verdict(problems: Vec<String>) -> Response {
-    if problems.is_empty() {
-        return (StatusCode::OK, "ok\n").into_response();
-    }
-    let text: String = problems.into_iter().map(|problem| problem + "\n").collect();
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+/// 200 `ok` or 503 `not ok`, and below it one remark a line.
+fn verdict(well: bool, remarks: impl Iterator<Item = String>) -> Response {
+    let (status, word) =
+        if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ok") };
+    let text: String = std::iter::once(word.to_owned()).chain(remarks).map(|l| l + "\n").collect();
+    (status, text).into_response()
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {

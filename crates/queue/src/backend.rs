@@ -293,8 +293,10 @@ pub struct PurgeRequest {
 /// Whether the backend works, and what it costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// What is wrong; empty: nothing.
+    /// What does not work as it should; empty: all does.
     pub problems: Vec<String>,
+    /// What an operator should look at, though all works.
+    pub notes: Vec<String>,
     /// Whether it has failed for good and the process must restart.
     pub failed: bool,
     /// Bytes of the write-ahead log.

@@ -19,22 +19,14 @@ pub enum RecordKind {
     Session,
     /// A media file; `id` is the FileId.
     Media,
-    /// Facts about the installation; `app` is 0.
-    Installation,
     /// A stored object; `id` is its key, the path in its bucket without the leading slash.
     Object,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Application,
-        Self::Key,
-        Self::Session,
-        Self::Media,
-        Self::Installation,
-        Self::Object,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Application, Self::Key, Self::Session, Self::Media, Self::Object];
 
     /// The number the store keeps.
     pub const fn code(self) -> u8 {
@@ -43,8 +35,7 @@ impl RecordKind {
             Self::Key => 2,
             Self::Session => 3,
             Self::Media => 4,
-            Self::Installation => 5,
-            Self::Object => 6,
+            Self::Object => 5,
         }
     }
 

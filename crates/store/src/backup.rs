@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use rustix::fs::statvfs;
 
-use crate::schema;
+use crate::schema::{self, meta};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +83,28 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport, BackupError> {
         }
     }
     copied?;
+    set_apart(to)?;
     let file = std::fs::File::open(to).map_err(io(to))?;
     file.sync_all().map_err(io(to))?;
     let bytes = file.metadata().map_err(io(to))?.len();
     Ok(BackupReport { bytes })
+}
+
+/// Numbers that a restored copy skips: more than any store gives out in its life, so that what the
+/// original states after the backup and what the copy states share no EventId.
+const SKIPPED: i64 = 1 << 40;
+/// Starts that a restored copy skips, so that no handle of the original is given out again.
+const BOOTS_SKIPPED: i64 = 1 << 20;
+
+/// Moves the copy's numbers away from the original's.
+fn set_apart(to: &Path) -> rusqlite::Result<()> {
+    let copy = Connection::open(to)?;
+    let last: i64 = copy.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |r| r.get(0))?;
+    let floor = schema::get_meta(&copy, meta::FLOOR)?.unwrap_or(0).max(last);
+    let boot = schema::get_meta(&copy, meta::BOOT)?.unwrap_or(0);
+    schema::set_meta(&copy, meta::FLOOR, floor.saturating_add(SKIPPED))?;
+    schema::set_meta(&copy, meta::BOOT, boot.saturating_add(BOOTS_SKIPPED))?;
+    copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
 }
 
 /// One step, so that the writer cannot change the source in between and start the copy over.

@@ -300,14 +300,15 @@ impl Backend for Store {
 
     fn health(&self) -> Health {
         let status = &self.shared.status;
-        let mut problems = status.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let notes = status.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut problems = Vec::new();
         let failure = status.failure();
         if status.disk_full.load(Ordering::Acquire) {
             problems.push("the disk is full: events are refused until there is room".to_owned());
         }
         problems.extend(failure.iter().map(|why| format!("the store has failed: {why}")));
         let wal_bytes = status.wal_bytes.load(Ordering::Relaxed);
-        Health { problems, failed: failure.is_some(), wal_bytes }
+        Health { problems, notes, failed: failure.is_some(), wal_bytes }
     }
 
     async fn close(&self) -> Result<(), BackendError> {

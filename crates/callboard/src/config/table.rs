@@ -51,7 +51,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "public_url",
         words: &[
-            "What stands before the paths that Callboard hands out (MediaUrl).",
+            "What stands before the paths that Callboard hands out (MediaUrl). Requests that are",
+            "signed for its host are accepted under any other.",
             "Empty: http:// and the address it listens on.",
         ],
     },

@@ -202,6 +202,9 @@ pub(super) fn gateway(
 ) -> Gateway {
     let mut settings = api::Settings::new(config.app_id);
     settings.require_sub_app_id = config.require_sub_app_id;
+    // a proxy in front may send a Host of its own; clients sign the one that they know
+    settings.host_aliases =
+        config.public_url.iter().map(|url| url.authority().to_owned()).collect();
     settings.pull_lease_ms = config.pull.lease.ms();
     settings.pull_wait_ms = config.pull.wait.ms();
     settings.pull_empty = match config.pull.empty {

@@ -79,6 +79,13 @@ impl Bed {
         bed
     }
 
+    /// A bed over a store that is open already.
+    pub(crate) fn over(store: Arc<Store>) -> Self {
+        let hands = Arc::new(Hands { wall: AtomicI64::new(0), mono: AtomicU64::new(0) });
+        let dir = tempfile::tempdir().unwrap();
+        Self { options: Options::new(dir.path()), hands, store, dir }
+    }
+
     /// Drops the store without closing it, which is what kill -9 leaves behind, and opens it again.
     pub(crate) fn crash(self) -> Self {
         let Self { options, hands, store, dir } = self;

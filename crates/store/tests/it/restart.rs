@@ -140,7 +140,16 @@ async fn a_backup_is_a_store() {
         Store::open(&options, bed.hands.clone(), std::sync::Arc::new(queue::Silent)).unwrap();
     let detail = second.event(APP, published[1].id).await.unwrap().unwrap();
     assert_eq!((detail.row.state, &detail.payload[..]), (State::Ready, &b"2"[..]));
-    second.close().await.unwrap();
+    // what both state from now on must not be taken for each other by receivers
+    bed.events(["3"]).await;
+    let mut theirs = bed.pull(16).await;
+    let third = Bed::over(second);
+    third.events(["3"]).await;
+    theirs.extend(third.pull(16).await);
+    let ids: HashSet<Seq> = theirs.iter().map(|leased| leased.handle.event.first_seq).collect();
+    assert_eq!(ids.len(), 4, "two are shared, two are new");
+    let handles: HashSet<String> = theirs.iter().map(|leased| leased.handle.to_string()).collect();
+    assert_eq!(handles.len(), 6);
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{
-    AppId, Application, ApplicationStatus, EventId, EventKind, Handle, IgnoredReason, Mode, Seq,
+    AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, Handle, IgnoredReason,
+    Mode, Seq,
 };
 
 use crate::backend::{Configured, Lessee, Load, Settled};
@@ -140,6 +141,14 @@ impl Queue {
     }
 }
 
+/// Whether events go somewhere else, or go signed otherwise, so that earlier failures say nothing.
+fn leads_elsewhere(old: &EventConfig, new: &EventConfig) -> bool {
+    let to_pull = old.mode == Mode::Push && new.mode == Mode::Pull;
+    let readdressed =
+        new.notification_url != old.notification_url && !new.notification_url.is_empty();
+    to_pull || readdressed || old.sign_key != new.sign_key
+}
+
 impl Engine {
     /// An engine without applications and entries.
     pub fn new(settings: EngineSettings) -> Self {
@@ -189,16 +198,21 @@ impl Engine {
             self.queues.insert(app, queue);
             return;
         };
-        let (old, new) = (&queue.configured.application.config, &configured.application.config);
-        let to_pull = old.mode == Mode::Push && new.mode == Mode::Pull;
-        let elsewhere =
-            new.notification_url != old.notification_url && !new.notification_url.is_empty();
-        let rekeyed = old.sign_key != new.sign_key;
+        let hastens =
+            leads_elsewhere(&queue.configured.application.config, &configured.application.config);
         queue.configured = configured;
-        if to_pull || elsewhere || rekeyed {
+        if hastens {
             self.make_due(app);
         }
         self.pushing.insert(app);
+    }
+
+    /// Whether that configuration will make what waits for a retry due.
+    pub fn hastens(&self, application: &Application) -> bool {
+        let queue = self.queues.get(&application.id);
+        queue.is_some_and(|queue| {
+            leads_elsewhere(&queue.configured.application.config, &application.config)
+        })
     }
 
     fn make_due(&mut self, app: AppId) {
@@ -213,6 +227,7 @@ impl Engine {
             .collect();
         for timer in due {
             self.timers.remove(&timer);
+            self.ledger.touch(timer.1);
             self.ready_again(timer.1);
         }
     }

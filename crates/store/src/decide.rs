@@ -71,6 +71,9 @@ pub(crate) fn commit(
         if key.kind == RecordKind::Application {
             let application = Arc::new(parse_application(&key, &body)?);
             configured.insert(application.id, Arc::clone(&application));
+            if shared.engine().hastens(&application) {
+                facts.push(Fact::Hasten(application.id));
+            }
             facts.push(Fact::Configure(Configured { application, version }));
         }
         facts.push(Fact::Put { key, version, body, terms: put.terms.clone() });

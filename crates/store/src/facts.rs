@@ -20,6 +20,8 @@ pub(crate) enum Fact {
     Put { key: RecordKey, version: u64, body: Bytes, terms: Vec<Term> },
     /// An application is configured like this: what the engine takes from a record.
     Configure(Configured),
+    /// Whatever of an application waits for a retry is due: its configuration leads elsewhere.
+    Hasten(AppId),
     /// A record is gone.
     Delete(RecordKey),
     /// An object is not referred to any more.

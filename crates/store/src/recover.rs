@@ -64,10 +64,27 @@ enum Change {
     Delayed { attempts: u16, first: Option<Steady>, due: Steady },
 }
 
+/// What was settled after the checkpoint. Changes are counted, to know which came first.
+#[derive(Debug, Default)]
+struct Changes {
+    count: u64,
+    entries: HashMap<Seq, (u64, Change)>,
+    /// Applications of which whatever waited for a retry was made due, and when.
+    hastened: HashMap<AppId, u64>,
+}
+
+impl Changes {
+    /// When an entry is due that was delayed by that change; 0: before the checkpoint.
+    fn due(&self, app: AppId, due: Steady, delayed: u64) -> Option<Steady> {
+        let hastened = self.hastened.get(&app).is_some_and(|at| *at > delayed);
+        (!hastened).then_some(due)
+    }
+}
+
 /// Fills an engine while it is read; nothing is kept twice, a backlog may be large.
 struct Filling<'a> {
     engine: &'a mut Engine,
-    changes: HashMap<Seq, Change>,
+    changes: Changes,
     leases: &'a HashMap<Seq, Lease>,
     now: Steady,
 }
@@ -75,13 +92,18 @@ struct Filling<'a> {
 impl Filling<'_> {
     /// Enters an entry that was open at the checkpoint or appended after it.
     fn open(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
-        match self.changes.get(&entry.seq) {
-            Some(Change::Closed(mark)) => self.engine.ledger.change(entry.seq, *mark),
-            Some(Change::Delayed { attempts, first, due }) => {
+        match self.changes.entries.get(&entry.seq) {
+            Some((_, Change::Closed(mark))) => self.engine.ledger.change(entry.seq, *mark),
+            Some((at, Change::Delayed { attempts, first, due })) => {
+                let due = self.changes.due(app, *due, *at);
+                let entry = entry.with_attempts(*attempts, *first);
                 self.engine.ledger.touch(entry.seq);
-                self.enter(app, entry.with_attempts(*attempts, *first), Some(*due));
+                self.enter(app, entry, due);
             }
-            None => self.enter(app, entry, due),
+            None => {
+                let due = due.and_then(|due| self.changes.due(app, due, 0));
+                self.enter(app, entry, due);
+            }
         }
     }
 
@@ -90,7 +112,8 @@ impl Filling<'_> {
             Some((token, left)) => {
                 self.engine.restore_lease(app, entry, *token, self.now.plus_ms(*left));
             }
-            None => self.engine.restore(app, entry, due),
+            // what was due before the stop is READY, as it was
+            None => self.engine.restore(app, entry, due.filter(|due| *due > self.now)),
         }
     }
 }
@@ -178,32 +201,39 @@ fn tail(db: &Connection, filling: &mut Filling<'_>, after: Seq) -> Result<Seq> {
 }
 
 /// What was settled after the checkpoint, and the number of the last settlement.
-fn settlements(db: &Connection, after: u64) -> Result<(HashMap<Seq, Change>, u64)> {
+fn settlements(db: &Connection, after: u64) -> Result<(Changes, u64)> {
     let mut statement = db.prepare("SELECT n, items FROM settle WHERE n > ?1 ORDER BY n")?;
     let mut rows = statement.query([sql(after)])?;
-    let (mut changes, mut last) = (HashMap::new(), after);
+    let (mut changes, mut last) = (Changes::default(), after);
     while let Some(row) = rows.next()? {
         last = unsql(row.get(0)?);
         let mut numbers = Unpacker::new(row.get_ref(1)?.as_blob()?);
         while !numbers.is_empty() {
-            let (seq, change) = settled(&mut numbers).ok_or_else(|| broken("a settlement"))?;
-            changes.insert(seq, change);
+            settled(&mut numbers, &mut changes).ok_or_else(|| broken("a settlement"))?;
         }
     }
     Ok((changes, last))
 }
 
-fn settled(numbers: &mut Unpacker<'_>) -> Option<(Seq, Change)> {
+fn settled(numbers: &mut Unpacker<'_>, changes: &mut Changes) -> Option<()> {
+    changes.count += 1;
+    let at = changes.count;
     let seq = Seq(numbers.get()?);
-    let mark = Mark::from_code(u8::try_from(numbers.get()?).ok()?);
-    if mark != Mark::Open {
-        return Some((seq, Change::Closed(mark)));
+    if seq == Seq(0) {
+        changes.hastened.insert(AppId(numbers.get()?), at);
+        return Some(());
     }
-    let attempts = u16::try_from(numbers.get()?).ok()?;
-    let first = numbers.get()?;
-    let first = (first != 0).then(|| Steady(sql(first)));
-    let due = Steady(sql(numbers.get()?));
-    Some((seq, Change::Delayed { attempts, first, due }))
+    let mark = Mark::from_code(u8::try_from(numbers.get()?).ok()?);
+    let change = if mark == Mark::Open {
+        let attempts = u16::try_from(numbers.get()?).ok()?;
+        let first = numbers.get()?;
+        let first = (first != 0).then(|| Steady(sql(first)));
+        Change::Delayed { attempts, first, due: Steady(sql(numbers.get()?)) }
+    } else {
+        Change::Closed(mark)
+    };
+    changes.entries.insert(seq, (at, change));
+    Some(())
 }
 
 fn broken(what: &str) -> Error {

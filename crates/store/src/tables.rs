@@ -38,6 +38,11 @@ pub(crate) fn write(db: &Connection, fact: &Fact, settle: &mut Packer) -> Result
         }
         Fact::Put { key, version, body, terms } => write_record(db, key, *version, body, terms),
         Fact::Configure(_) => Ok(()),
+        Fact::Hasten(app) => {
+            // no entry has the number 0
+            settle.put(0).put(app.0);
+            Ok(())
+        }
         Fact::Delete(key) => {
             delete_terms(db, key)?;
             let delete = "DELETE FROM record WHERE kind = ?1 AND app = ?2 AND id = ?3";

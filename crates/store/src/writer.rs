@@ -335,7 +335,9 @@ impl Writer {
                     engine.configure(configured);
                     woken.insert(app);
                 }
-                Fact::Attempt { .. }
+                // the configuration that comes with it does that
+                Fact::Hasten(_)
+                | Fact::Attempt { .. }
                 | Fact::Put { .. }
                 | Fact::Delete(_)
                 | Fact::Garbage(_)

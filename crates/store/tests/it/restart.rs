@@ -170,3 +170,24 @@ async fn a_confirmed_handle_is_accepted_again_after_a_checkpoint_and_any_stop() 
         assert_eq!(bed.settle(&leased[..1], Resolution::Done).await, [Settled::Stale]);
     }
 }
+
+#[tokio::test]
+async fn what_a_new_address_made_due_is_due_after_a_crash_too() {
+    for checkpoint in [false, true] {
+        let bed = Bed::new().await;
+        bed.events(["1", "2"]).await;
+        let leased = bed.pull(2).await;
+        bed.settle(&leased[..1], Resolution::Retry { after_ms: 3_600_000 }).await;
+        bed.configure(APP, |app| app.config.notification_url = "http://b/".to_owned()).await;
+        bed.settle(&leased[1..], Resolution::Retry { after_ms: 3_600_000 }).await;
+        if checkpoint {
+            bed.hands.pass(60_000);
+            bed.store.tick().await.unwrap();
+        }
+        let bed = bed.crash();
+        let load = bed.store.load(Some(APP));
+        assert_eq!((load.ready, load.delayed), (1, 1));
+        let due = bed.pull(16).await;
+        assert_eq!((bodies(&due), due[0].attempts), (vec!["1"], 1));
+    }
+}

@@ -9,6 +9,10 @@ mod harness;
 #[cfg(test)]
 mod leasing;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod restart;

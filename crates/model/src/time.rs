@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// [`Timestamp::NEVER`] on the wire; jiff ends a day before it.
+const NEVER_TEXT: &str = "9999-12-31T23:59:59Z";
+
 /// A moment of the wall clock, in milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Stored times and `T` are of this type; leases, retries and circuits are not, they follow
@@ -38,8 +41,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Reads an ISO 8601 / RFC 3339 time with an offset, as the API takes it (`ExpireTime`).
+    /// Reads an ISO 8601 / RFC 3339 time with an offset, as the API takes it (`ExpireTime`). The
+    /// "never" that the API shows may be given back to it.
     pub fn parse_iso(text: &str) -> Option<Self> {
+        if text == NEVER_TEXT {
+            return Some(Self::NEVER);
+        }
         let moment: jiff::Timestamp = text.parse().ok()?;
         Some(Self(moment.as_millisecond()))
     }
@@ -50,8 +57,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_second(self.seconds()) {
             Ok(moment) => moment.fmt(f),
-            // jiff ends a day before the API's "never" does
-            Err(_) => f.write_str("9999-12-31T23:59:59Z"),
+            Err(_beyond_jiff) => f.write_str(NEVER_TEXT),
         }
     }
 }
@@ -69,5 +75,7 @@ mod tests {
         let offset = Timestamp::parse_iso("2019-01-10T00:36:22+08:00").unwrap();
         assert_eq!(offset.to_string(), "2019-01-09T16:36:22Z");
         assert_eq!(Timestamp::parse_iso("2019-01-09"), None);
+        let never = Timestamp::NEVER.to_string();
+        assert_eq!(Timestamp::parse_iso(&never), Some(Timestamp::NEVER));
     }
 }

@@ -91,6 +91,9 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// Values in one JSON body: a call of PublishEvents at its limit has some 300,000, and each takes
 /// about 100 bytes of memory.
 pub const JSON_VALUES_MAX: usize = 500_000;
+/// Places in the tree of a query's or form's keys: a form of 1 MB at its fullest has some 30,000,
+/// and each may take a kilobyte of memory.
+pub const FLAT_PLACES_MAX: usize = 100_000;
 /// Seconds that a request's timestamp may differ from ours, either way (documented: 5 minutes).
 pub const TIMESTAMP_SKEW_S: i64 = 300;
 /// Length of an echoed X-TC-TraceId.

@@ -49,11 +49,12 @@ impl Params {
     /// without nulls.
     ///
     /// # Errors
-    /// Those of [`check`].
+    /// Those of [`check`]; `RequestSizeLimitExceeded` for flat keys with more than
+    /// `FLAT_PLACES_MAX` different beginnings.
     pub fn into_tree(self, ty: &Type) -> Result<Map<String, Value>, ApiError> {
         let mut tree = match self.0 {
             Source::Json(members) => members,
-            Source::Flat(pairs) => flat::coerce(ty, pairs),
+            Source::Flat(pairs) => flat::coerce(ty, pairs)?,
         };
         check(ty, &tree)?;
         drop_nulls(&mut tree);

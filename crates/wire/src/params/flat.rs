@@ -1,30 +1,47 @@
 //! Flat parameters, `A.N.B=value`, made into the tree that a JSON body would have given.
 //!
 //! The spec says what each text is meant to be. What does not fit is left as it is, so that the
-//! one check that follows finds it and tells its path; nothing is refused here. Rules, as seen from
-//! the official SDKs: indexes count from 0 and need not be dense; a boolean is `true`, `True`, `1`
+//! one check that follows finds it and tells its path; nothing is refused here but a tree that costs
+//! far more memory than its text. Rules, as seen from the official SDKs: indexes count from 0 and need not be dense; a boolean is `true`, `True`, `1`
 //! or their opposites; a list or object that comes as one text is JSON (their multipart parts).
 
 use std::collections::BTreeMap;
 
-use model::limits::JSON_DEPTH_MAX;
+use model::limits::{FLAT_PLACES_MAX, JSON_DEPTH_MAX};
 use serde_json::{Map, Number, Value};
 
 use super::json;
+use crate::error::{ApiError, Code};
 use crate::spec::{Base, Member, Shape, Type, spec};
 
-/// Makes the tree; infallible, see above.
-pub(super) fn coerce(ty: &Type, pairs: Vec<(String, String)>) -> Map<String, Value> {
+/// Makes the tree.
+///
+/// # Errors
+/// `RequestSizeLimitExceeded` for more than `FLAT_PLACES_MAX` places in it.
+pub(super) fn coerce(
+    ty: &Type,
+    pairs: Vec<(String, String)>,
+) -> Result<Map<String, Value>, ApiError> {
     let mut root = Node::default();
+    let mut places = 0_usize;
     for (key, text) in pairs {
         let mut node = &mut root;
         // A key of a million dots must not make a tree of that depth.
         for step in key.splitn(JSON_DEPTH_MAX, '.') {
-            node = node.children.entry(step.to_owned()).or_default();
+            node = node.children.entry(step.to_owned()).or_insert_with(|| {
+                places += 1;
+                Node::default()
+            });
+        }
+        if places > FLAT_PLACES_MAX {
+            let text = format!(
+                "The request holds more than {FLAT_PLACES_MAX} parameters; send JSON instead."
+            );
+            return Err(ApiError::new(Code::RequestSizeLimitExceeded, text));
         }
         node.text = Some(text);
     }
-    object(ty, root)
+    Ok(object(ty, root))
 }
 
 /// One place in the tree of keys.

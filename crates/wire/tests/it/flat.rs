@@ -215,3 +215,20 @@ proptest! {
         prop_assert!(answer.is_err() || answer.unwrap().contains_key("Events"));
     }
 }
+
+#[test]
+fn a_key_of_many_dots_costs_no_more_than_a_body_may() {
+    // 63 places a key, each of some 800 bytes of memory
+    let chain = vec!["a"; 62].join(".");
+    let pairs: Vec<(String, String)> =
+        (0..5_000).map(|n| (format!("{n}.{chain}"), String::new())).collect();
+    let ty = spec().type_named("ConfirmEventsRequest").unwrap();
+    let error = Params::from_pairs(pairs).into_tree(ty).unwrap_err();
+    assert_eq!(error.code, Code::RequestSizeLimitExceeded);
+    let wide = |count: usize| {
+        let pairs = (0..count).map(|n| (format!("EventHandles.{n}"), "h".to_owned())).collect();
+        Params::from_pairs(pairs).into_tree(ty)
+    };
+    assert_eq!(wide(50_000).unwrap()["EventHandles"].as_array().unwrap().len(), 50_000);
+    assert_eq!(wide(200_000).unwrap_err().code, Code::RequestSizeLimitExceeded);
+}

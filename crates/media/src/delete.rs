@@ -29,7 +29,8 @@ const PARTS: [&str; 8] = [
 ];
 
 impl Library {
-    /// Deletes a file (`parts` empty) or parts of it. `file` is the id as sent.
+    /// Deletes a file (`parts` empty) or parts of it; a Type that is named again counts once.
+    /// `file` is the id as sent.
     pub async fn delete(
         self: &Arc<Self>,
         application: &Application,
@@ -39,10 +40,17 @@ impl Library {
         if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.r#type.as_str())) {
             return Err(DeleteError::UnknownPart(unknown.r#type.clone()));
         }
+        // the event repeats the parts, and an event must not be as large as a request
+        let mut distinct: Vec<MediaDeleteItem> = Vec::new();
+        for part in parts {
+            if !distinct.iter().any(|known| known.r#type == part.r#type) {
+                distinct.push(part.clone());
+            }
+        }
         let id: FileId =
             file.parse().map_err(|_not_an_id| DeleteError::NotFound(file.to_owned()))?;
         for _ in 0..ROUNDS {
-            match self.try_delete(application, id, parts).await? {
+            match self.try_delete(application, id, &distinct).await? {
                 Round::Done => {
                     let library = Arc::clone(self);
                     // not awaited: a film takes a while to unlink, and it is garbage already

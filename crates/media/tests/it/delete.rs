@@ -136,3 +136,15 @@ async fn lists_have_bounds() {
     let error = describe(ids(1), "BasicInfo").await.unwrap_err();
     assert!(matches!(error, DescribeError::UnknownFilter(name) if name == "BasicInfo"));
 }
+
+#[tokio::test]
+async fn a_part_that_is_named_often_counts_once() {
+    let world = World::new().await;
+    let (media, _) = uploaded(&world).await;
+    let parts = vec![part("OriginalFiles"); 20_000];
+    world.library.delete(&application(APP), &media.file.to_string(), &parts).await.unwrap();
+    let (event, payload) = world.events().await.remove(0);
+    assert!(event.payload.len() < 1_000, "{} bytes", event.payload.len());
+    let told = &payload["FileDeleteResultInfo"][0]["DeleteParts"];
+    assert_eq!(*told, json!([{"Type": "OriginalFiles", "Definition": 0}]));
+}

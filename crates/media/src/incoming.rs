@@ -4,6 +4,7 @@
 //! disk are checked while the bytes run, because a chunked body declares nothing. What is dropped
 //! unfinished leaves nothing behind.
 
+use std::io;
 use std::sync::Arc;
 
 use model::limits;
@@ -89,7 +90,13 @@ impl Library {
         }
         let upload = self.upload(&grant, key, upload_id)?;
         let limit = self.check_size(&grant, declared)?;
-        let writer = upload.write().await?;
+        let writer = match upload.write().await {
+            // completed or aborted since the look-up, and its directory with it
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ObjectError::NoSuchUpload);
+            }
+            written => written?,
+        };
         let sink = Sink::Part { upload, number, writer };
         Ok(Incoming { library: Arc::clone(self), grant, sink, limit, unseen: 0 })
     }
@@ -248,7 +255,7 @@ impl Incoming {
                 }
             }
         };
-        tracker.spawn(work).await.map_err(std::io::Error::other)?
+        tracker.spawn(work).await.map_err(io::Error::other)?
     }
 }
 

@@ -174,3 +174,15 @@ async fn a_damaged_part_never_becomes_an_object() {
     assert!(world.library.object(&grant, key).await.unwrap().is_none());
     assert!(world.object_files().is_empty());
 }
+
+#[tokio::test]
+async fn a_part_that_finds_its_upload_just_removed_is_told_so() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    let key = &applied.session.media_key;
+    let id = world.library.initiate(&grant, key).await.unwrap();
+    // an abort on another connection has removed the files between look-up and first byte
+    std::fs::remove_dir_all(world.dir.path().join("staging").join(&id)).unwrap();
+    let error = world.put_part(&grant, (key, &id, 1), b"x").await.unwrap_err();
+    assert!(matches!(error, ObjectError::NoSuchUpload), "{error}");
+}

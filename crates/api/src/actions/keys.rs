@@ -26,10 +26,12 @@ pub(super) async fn create(
         let text = format!("`Name` must have at most {} characters.", limits::KEY_NAME_CHARS_MAX);
         return Err(ApiError::new(Code::InvalidParameterValue, text));
     }
-    let policy = meant(gateway, request.policy).await?;
+    let policy = meant(gateway, &request.policy);
+    // before existence, so that a key learns nothing of what it may not see
     if !caller.policy.covers(&policy) {
         return Err(caller.refusal("CreateKey", None));
     }
+    check_applications(gateway, &request.policy).await?;
     if all(gateway).await?.len() >= limits::KEYS_MAX {
         let text = format!("There are {} keys already.", limits::KEYS_MAX);
         return Err(ApiError::new(Code::LimitExceeded, text));
@@ -61,24 +63,31 @@ pub(crate) fn put(key: &ApiKey) -> serde_json::Result<RecordPut> {
     Ok(RecordPut { key: RecordKey::key(&*key.secret_id), body, terms: Vec::new() })
 }
 
-/// The policy with everything named once, and 0 made into the id of the default application. The
-/// applications must exist.
-async fn meant(gateway: &Gateway, policy: Policy) -> Result<Policy, ApiError> {
-    let Policy { actions, applications } = policy;
-    let actions = actions.map(|named| {
-        let distinct: BTreeSet<String> = named.into_iter().collect();
+/// The policy with everything named once, and 0 made into the id of the default application.
+fn meant(gateway: &Gateway, policy: &Policy) -> Policy {
+    let actions = policy.actions.as_ref().map(|named| {
+        let distinct: BTreeSet<&String> = named.iter().collect();
+        distinct.into_iter().cloned().collect()
+    });
+    let applications = policy.applications.as_ref().map(|named| {
+        let distinct: BTreeSet<AppId> = named.iter().map(|&app| named_app(gateway, app)).collect();
         distinct.into_iter().collect()
     });
-    let Some(named) = applications else { return Ok(Policy { actions, applications: None }) };
-    let mut found = BTreeSet::new();
-    for (index, AppId(id)) in named.into_iter().enumerate() {
-        let app = if id == 0 { gateway.settings().default_app } else { AppId(id) };
-        if applications::find(gateway, app).await.is_err() {
-            return Err(ApiError::invalid_value(&format!("SubAppIds.{index}"), &id.to_string()));
+    Policy { actions, applications }
+}
+
+/// Refuses a policy that names an application which does not exist, by its path as sent.
+async fn check_applications(gateway: &Gateway, policy: &Policy) -> Result<(), ApiError> {
+    for (index, &app) in policy.applications.iter().flatten().enumerate() {
+        if applications::find(gateway, named_app(gateway, app)).await.is_err() {
+            return Err(ApiError::invalid_value(&format!("SubAppIds.{index}"), &app.to_string()));
         }
-        found.insert(app);
     }
-    Ok(Policy { actions, applications: Some(found.into_iter().collect()) })
+    Ok(())
+}
+
+fn named_app(gateway: &Gateway, app: AppId) -> AppId {
+    if app == AppId(0) { gateway.settings().default_app } else { app }
 }
 
 /// The keys that can do no more than the caller's, in the order of their ids.

@@ -91,6 +91,12 @@ async fn no_key_makes_sees_or_deletes_a_stronger_one() {
         let refused = server.call_as(weak.pair(), "CreateKey", stronger).await;
         assert_eq!(code(&refused), "UnauthorizedOperation", "{refused}");
     }
+    let other = server.call("CreateSubAppId", json!({"Name": "other"})).await["SubAppId"].clone();
+    for elsewhere in [other, json!(7)] {
+        let params = json!({"Actions": ["PullEvents"], "SubAppIds": [elsewhere]});
+        let refused = server.call_as(weak.pair(), "CreateKey", params).await;
+        assert_eq!(code(&refused), "UnauthorizedOperation", "it learns nothing: {refused}");
+    }
     let weaker = json!({"Actions": ["PullEvents"], "SubAppIds": [APP]});
     let made = server.call_as(weak.pair(), "CreateKey", weaker).await;
     assert_eq!(code(&made), "OK");

@@ -143,9 +143,11 @@ fn off(app: AppId) -> ApiError {
     ApiError::new(Code::FailedOperation, text)
 }
 
-/// An error as a sentence for the caller.
+/// An error as a sentence for the caller, bounded because it may hold what the caller sent.
 fn sentence(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
+    const BYTES_MAX: usize = 512;
+    let mut text = error.to_string();
+    text.truncate(text.floor_char_boundary(BYTES_MAX));
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())

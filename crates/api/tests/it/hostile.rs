@@ -267,3 +267,25 @@ async fn a_connection_is_kept_for_the_next_request() {
     }
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_not_as_large_as_its_request() {
+    let server = Server::start().await;
+    let long = "\u{4e2d}".repeat(300_000);
+    for (action, params) in [
+        ("DeleteMedia", json!({"FileId": long})),
+        ("DeleteMedia", json!({"FileId": "1", "DeleteParts": [{"Type": long}]})),
+        ("ApplyUpload", json!({"MediaType": long})),
+        ("CommitUpload", json!({"VodSessionKey": long})),
+        ("ConfirmEvents", json!({"EventHandles": [long]})),
+        ("DescribeEventDetail", json!({"EventId": long})),
+        ("DescribeMediaInfos", json!({"FileIds": ["1"], "Filters": [long]})),
+        ("ModifyEventConfig", json!({"NotificationUrl": long})),
+        ("CreateKey", json!({"Actions": [long]})),
+    ] {
+        let refused = server.call(action, params).await;
+        assert!(refused.to_string().len() < 2_000, "{action}: {} bytes", refused.to_string().len());
+        assert_ne!(code(&refused), "OK", "{action}");
+    }
+    server.stop().await;
+}

@@ -2,7 +2,9 @@
 //!
 //! Three bounds: bytes of one body, time for all of it, and bytes of all large bodies together. The
 //! first few KiB of each body are outside the common budget, so that ordinary calls go on while
-//! somebody occupies it with large ones; at the most connections that comes to a bounded sum.
+//! somebody occupies it with large ones; at the most connections that comes to a bounded sum. A body
+//! takes its share of the budget at once: bodies that each held some of it and waited for more would
+//! wait for each other until all of them were out of time.
 //! Bodies of objects (the COS surface) do not come through here: they are streamed to disk.
 
 use std::time::Duration;
@@ -75,17 +77,15 @@ where
             discard(body).await;
             return Err(BodyError::TooLarge(max));
         }
-        let held = share.as_ref().map_or(0, SemaphorePermit::num_permits);
-        let more = length.saturating_sub(FREE_BYTES).saturating_sub(held);
-        if let Ok(more @ 1..) = u32::try_from(more) {
-            let permit = timeout_at(deadline, budget.acquire_many(more))
+        if share.is_none() && length > FREE_BYTES {
+            let rest = body.size_hint().exact().and_then(|rest| usize::try_from(rest).ok());
+            let whole = rest.map_or(max, |rest| length.saturating_add(rest).min(max));
+            let permits = u32::try_from(whole - FREE_BYTES).unwrap_or(u32::MAX);
+            let permit = timeout_at(deadline, budget.acquire_many(permits))
                 .await
                 .map_err(|_elapsed| BodyError::TooSlow(time))?
                 .map_err(|closed| BodyError::Broken(closed.into()))?;
-            match &mut share {
-                Some(share) => share.merge(permit),
-                None => share = Some(permit),
-            }
+            share = Some(permit);
         }
         bytes.extend_from_slice(&data);
     }
@@ -115,7 +115,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use http_body::Frame;
+    use http_body::{Frame, SizeHint};
     use http_body_util::Full;
 
     use super::*;
@@ -135,6 +135,56 @@ mod tests {
         drop(first);
         assert_eq!(budget.available_permits(), 100 * 1024);
         assert!(read(large(), 1 << 20, TIME, &budget).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_that_come_at_once_do_not_wait_for_each_other() {
+        let budget = Semaphore::new(256 * 1024);
+        for declared in [true, false] {
+            let one = async || {
+                let body = Piecewise { left: 10, declared, ready: false };
+                read(body, 10 * PIECE, TIME, &budget).await.map(|held| held.bytes.len())
+            };
+            let (a, b, c) = tokio::join!(one(), one(), one());
+            for length in [a, b, c] {
+                assert_eq!(length.unwrap(), 10 * PIECE, "declared: {declared}");
+            }
+            assert_eq!(budget.available_permits(), 256 * 1024);
+        }
+    }
+
+    const PIECE: usize = 16 * 1024;
+
+    /// A body that comes in pieces, so that several of them come at the same time.
+    struct Piecewise {
+        left: usize,
+        declared: bool,
+        ready: bool,
+    }
+
+    impl Body for Piecewise {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            self.ready = !self.ready;
+            if self.ready {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(self.left.checked_sub(1).map(|left| {
+                self.left = left;
+                Ok(Frame::data(Bytes::from(vec![1; PIECE])))
+            }))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            let left = u64::try_from(self.left * PIECE).unwrap();
+            if self.declared { SizeHint::with_exact(left) } else { SizeHint::new() }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -89,7 +89,10 @@ impl Writer {
     /// Writes down the leases that are held, a last checkpoint, and empties the write-ahead log.
     pub(crate) fn close(&mut self) -> Result<(), BackendError> {
         let now = self.shared.steady();
-        let leases: Vec<_> = self.shared.engine().leases().collect();
+        let engine = self.shared.engine();
+        self.shared.status.close();
+        let leases: Vec<_> = engine.leases().collect();
+        drop(engine);
         let wrote = self.transaction(&[], |db| {
             let insert = "INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3, ?4)";
             for (_, seq, (boot, lease), until) in &leases {

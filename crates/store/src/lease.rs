@@ -114,9 +114,10 @@ async fn in_turn(
 
 /// Leases what is ready now; and how many milliseconds until time makes something else ready.
 fn take(shared: &Shared, ask: Ask) -> Result<(Vec<Grant>, Option<u64>), LeaseError> {
-    shared.status.check()?;
     let now = shared.steady();
     let mut engine = shared.engine();
+    // with the lock held: a graceful stop writes down what is leased until then, and no more is
+    shared.status.check()?;
     let woken = engine.advance(now);
     let grants = engine.lease(ask, now).map_err(|refusal| match refusal {
         Refusal::WrongMode => LeaseError::WrongMode,

@@ -108,3 +108,36 @@ async fn sixty_four_tasks_settle_every_event_once() {
     let bed = Arc::into_inner(bed).unwrap().crash();
     assert_eq!(bed.store.load(None), Load::default());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_lease_that_was_answered_outlives_a_graceful_stop() {
+    for _ in 0..10 {
+        let bed = Bed::with(|options| options.durable = false).await;
+        let many: Vec<_> = (0..5_000).map(|n| event(&n.to_string())).collect();
+        bed.publish(many).await.unwrap();
+        let bed = Arc::new(bed);
+        let (tracker, mut tasks) = (TaskTracker::new(), Vec::new());
+        for _ in 0..8 {
+            let bed = Arc::clone(&bed);
+            tasks.push(tracker.spawn(async move {
+                let mut leased = Vec::new();
+                while let Ok(more) = bed.try_pull(1).await {
+                    leased.extend(more);
+                    tokio::task::yield_now().await;
+                }
+                leased
+            }));
+        }
+        while bed.store.load(None).leased < 100 {
+            tokio::task::yield_now().await;
+        }
+        bed.store.close().await.unwrap();
+        let mut leased = Vec::new();
+        for task in tasks {
+            leased.extend(task.await.unwrap());
+        }
+        let bed = Arc::into_inner(bed).unwrap().crash();
+        let answers = bed.settle(&leased, Resolution::Done).await;
+        assert!(answers.iter().all(|answer| *answer == Settled::Accepted), "{answers:?}");
+    }
+}

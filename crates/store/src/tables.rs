@@ -80,9 +80,9 @@ fn write_append(db: &Connection, append: &Append) -> Result<()> {
         append.payload.as_ref(),
     ))?;
     if let Some((key, body)) = &append.dedupe {
-        let insert = "INSERT INTO dedupe (app, key, body, seq, born) VALUES (?1, ?2, ?3, ?4, ?5)
-                      ON CONFLICT (app, key) DO UPDATE SET
-                      body = excluded.body, seq = excluded.seq, born = excluded.born";
+        // a new row, not the old one changed: the rows are forgotten in their order
+        let insert = "INSERT OR REPLACE INTO dedupe (app, key, body, seq, born)
+                      VALUES (?1, ?2, ?3, ?4, ?5)";
         let row = (sql(append.app.0), key, body, sql(entry.seq.0), append.born.0);
         db.prepare_cached(insert)?.execute(row)?;
     }

@@ -107,6 +107,23 @@ async fn an_event_key_names_one_event_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_key_that_comes_back_every_day_keeps_no_others() {
+    let bed = Bed::new().await;
+    let keyed = |key: &str| {
+        let mut event = event("x");
+        event.key = Some(key.to_owned());
+        event
+    };
+    bed.publish(vec![keyed("daily"), keyed("once")]).await.unwrap();
+    bed.hands.pass(24 * 3600 * 1000);
+    bed.publish(vec![keyed("daily")]).await.unwrap();
+    bed.store.tick().await.unwrap();
+    let db = rusqlite::Connection::open(bed.options.dir.join("callboard.db")).unwrap();
+    let left = db.query_row("SELECT count(*) FROM dedupe", [], |row| row.get::<_, i64>(0));
+    assert_eq!(left.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn unknown_and_destroyed_applications_take_nothing() {
     let bed = Bed::new().await;
     let mut stray = event("x");

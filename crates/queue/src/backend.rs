@@ -236,7 +236,7 @@ pub enum Resolution {
     },
     /// Give up.
     Dead(Reason),
-    /// Not tried after all: READY again, at the front, no attempt counted.
+    /// Not tried after all: READY again, where it was, no attempt counted.
     Return,
 }
 
@@ -275,7 +275,7 @@ pub struct Load {
     pub leased: u64,
     /// DELAYED entries.
     pub delayed: u64,
-    /// When the oldest open entry was born.
+    /// When the entry was born that is leased next; of several applications the oldest of those.
     pub oldest: Option<Timestamp>,
 }
 

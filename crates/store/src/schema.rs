@@ -1,6 +1,7 @@
 //! The tables, and how a connection is set up. `docs/format.md` explains every column.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
@@ -74,6 +75,9 @@ const TABLES: &str = "
 /// The file in a data directory.
 pub(crate) const FILE: &str = "callboard.db";
 
+/// How long a connection waits for a lock that another process holds.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
+
 /// Opens the file for the writer, with every pragma that durability rests on.
 pub(crate) fn open_writer(dir: &Path, durable: bool) -> rusqlite::Result<Connection> {
     let connection = Connection::open(dir.join(FILE))?;
@@ -85,7 +89,7 @@ pub(crate) fn open_writer(dir: &Path, durable: bool) -> rusqlite::Result<Connect
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -95,7 +99,7 @@ pub(crate) fn open_reader(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(dir.join(FILE), flags)?;
     connection.pragma_update(None, "cache_size", -4_096)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

@@ -3,23 +3,29 @@
 //! It does not reset by itself under steady writes: there is always a frame that some checkpoint has
 //! not copied yet. So a second connection copies in the background, and when the log has reached its
 //! limit all the same, the writer stops between two groups until the rest is copied and starts the
-//! log over.
+//! log over. Only whoever reads for long, as a backup does, can keep it from that.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use model::limits;
 use rusqlite::Connection;
 
 use crate::schema;
 use crate::shared::Status;
-use crate::unsql;
 
 /// Bytes by which the log grows before the background copies again.
 const COPY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How long the writer waits for readers when the log has reached its limit: ours are done by then.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits after that. Somebody reads for long, a backup perhaps, and nobody is to wait for
+/// it: until it is done the log grows.
+const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// The writer's view of the log.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub(crate) struct Wal {
     /// Held by whoever copies: SQLite does not wait for another checkpoint, it gives up.
     copying: Arc<Mutex<()>>,
     asked_at: u64,
+    /// Bytes at which the log is started over.
+    restart_at: u64,
 }
 
 impl Drop for Wal {
@@ -65,15 +73,22 @@ impl Wal {
             .inspect_err(|error| tracing::warn!(%error, "starting the copier of the log"))
             .ok();
         let path = dir.join(format!("{}-wal", schema::FILE));
-        Ok(Self { path, copy: Some(copy), copier, copying, asked_at: 0 })
+        Ok(Self {
+            path,
+            copy: Some(copy),
+            copier,
+            copying,
+            asked_at: 0,
+            restart_at: limits::WAL_BYTES_MAX,
+        })
     }
 
     /// To be called after each commit.
     pub(crate) fn after_commit(&mut self, db: &Connection, status: &Status) {
         let bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
         status.wal_bytes.store(bytes, Ordering::Relaxed);
-        if bytes >= limits::WAL_BYTES_MAX {
-            self.restart(db);
+        if bytes >= self.restart_at {
+            self.restart(db, bytes);
         } else if bytes < self.asked_at || bytes - self.asked_at >= COPY_BYTES {
             self.asked_at = bytes;
             // full: it is copying already; disconnected: the writer copies by itself
@@ -85,23 +100,36 @@ impl Wal {
     }
 
     /// Copies the rest and cuts the file.
-    pub(crate) fn empty(&self, db: &Connection) -> rusqlite::Result<u64> {
+    pub(crate) fn empty(&self, db: &Connection) -> rusqlite::Result<()> {
         let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
         checkpoint(db, "TRUNCATE")
     }
 
-    /// Copies the rest and starts the log over; the next commit cuts the file.
-    fn restart(&mut self, db: &Connection) {
+    /// Copies the rest and starts the log over; the next commit cuts the file. What somebody still
+    /// reads cannot be started over: that is tried again when the log has grown some more.
+    fn restart(&mut self, db: &Connection, bytes: u64) {
         self.asked_at = 0;
         let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = checkpoint(db, "RESTART") {
+        let first = self.restart_at == limits::WAL_BYTES_MAX;
+        let patience = if first { PATIENCE } else { IMPATIENCE };
+        let done = run(db, "RESTART", patience).unwrap_or_else(|error| {
             tracing::warn!(%error, "restarting the write-ahead log");
-        }
+            false
+        });
+        self.restart_at = if done { limits::WAL_BYTES_MAX } else { bytes + COPY_BYTES };
     }
 }
 
-/// Runs a checkpoint; how many frames the log holds.
-pub(crate) fn checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<u64> {
+/// Copies the log as far as nobody reads what it would copy over.
+pub(crate) fn checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<()> {
+    run(db, mode, PATIENCE).map(drop)
+}
+
+/// Runs a checkpoint that waits for readers so long; whether it could be completed.
+fn run(db: &Connection, mode: &str, patience: Duration) -> rusqlite::Result<bool> {
+    db.busy_timeout(patience)?;
     let pragma = format!("PRAGMA wal_checkpoint({mode})");
-    db.query_row(&pragma, [], |row| row.get::<_, i64>(1)).map(unsql)
+    let done = db.query_row(&pragma, [], |row| Ok(row.get::<_, i64>(0)? == 0));
+    db.busy_timeout(schema::LOCK_WAIT)?;
+    done
 }

@@ -9,6 +9,8 @@ mod harness;
 #[cfg(test)]
 mod leasing;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod random;

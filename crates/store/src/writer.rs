@@ -372,6 +372,7 @@ impl Writer {
         match wrote {
             Ok(()) => {
                 self.next_settle += u64::from(!settle.is_empty());
+                self.wal.after_commit(&self.db, &self.shared.status);
                 Ok(())
             }
             Err(error) => Err(self.own_failure(&error)),

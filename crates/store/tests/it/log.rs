@@ -13,6 +13,7 @@ use crate::harness::{Bed, event};
 
 /// Far more than anything below takes, and less than a connection waits for a lock.
 const PROMPTLY: Duration = Duration::from_secs(6);
+const MIB: u64 = 1024 * 1024;
 
 fn large() -> NewEvent {
     NewEvent { payload: Bytes::from(vec![b'x'; 256 * 1024]), ..event("") }
@@ -52,4 +53,16 @@ async fn a_long_read_stalls_no_commit_and_no_close() {
     }
     let _reader = long_read(&bed);
     timeout(PROMPTLY, bed.store.close()).await.expect("stalled").unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_only_keeps_itself_up_keeps_its_log_small() {
+    let bed = Bed::with(|options| options.durable = false).await;
+    for _ in 0..12_000 {
+        bed.hands.pass(60_000);
+        bed.store.tick().await.unwrap();
+    }
+    let (bytes, told) = (wal_bytes(&bed), bed.store.health().wal_bytes);
+    let most = limits::WAL_BYTES_MAX + MIB;
+    assert!(bytes < most && told < most, "{bytes} bytes, {told} told");
 }

@@ -215,9 +215,10 @@ impl Store {
         answer.await.map_err(|_gone| self.gone())
     }
 
-    /// Why the writer is not there any more.
+    /// Why the writer is not there any more. If nobody knows, it panicked.
     fn gone(&self) -> BackendError {
-        self.shared.status.failure().map_or(BackendError::Closed, BackendError::Failed)
+        let known = self.shared.status.check().err();
+        known.unwrap_or_else(|| self.shared.status.fail("the writer panicked"))
     }
 }
 

@@ -5,6 +5,8 @@ mod crowd;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod failure;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod leasing;

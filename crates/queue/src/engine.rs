@@ -33,10 +33,21 @@ pub struct EngineSettings {
     pub open_per_application: u64,
     /// Open entries in all, at most.
     pub open_total: u64,
-    /// Milliseconds after its birth at which an entry is given up.
+    /// Milliseconds after its birth at which an entry is given up, …
     pub expiry_ms: u64,
+    /// … but none is in so many milliseconds after `opened`: what became too old while nothing ran
+    /// can still be had, and a wrong clock be noticed before it does harm.
+    pub first_expiry_ms: u64,
     /// Milliseconds in which a confirmed handle is accepted again.
     pub repeat_ms: u64,
+}
+
+impl EngineSettings {
+    /// Entries born then or before are too old; none: no entry is yet.
+    fn expired(&self, now: Steady) -> Option<Steady> {
+        let open = now.since_ms(self.opened) >= self.first_expiry_ms;
+        open.then(|| now.minus_ms(self.expiry_ms))
+    }
 }
 
 /// What is to become of an event that is about to be appended.
@@ -330,12 +341,12 @@ impl Engine {
         if !theirs {
             return Err(Refusal::WrongMode);
         }
-        let oldest = now.minus_ms(self.settings.expiry_ms);
+        let oldest = self.settings.expired(now);
         let mut grants = Vec::with_capacity(ask.max.min(queue.ready.size()));
         while grants.len() < ask.max
             && let Some(entry) = queue.ready.next(ask.fewest_attempts)
         {
-            if entry.born() <= oldest {
+            if oldest.is_some_and(|oldest| entry.born() <= oldest) {
                 let hold = Hold::Claimed { was: Was::Ready };
                 queue.claimed += 1;
                 self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
@@ -530,7 +541,7 @@ impl Engine {
 
     /// Claims up to `max` READY or DELAYED entries that are too old, to be given up as expired.
     pub fn claim_expired(&mut self, now: Steady, max: usize) -> Vec<Seq> {
-        let oldest = now.minus_ms(self.settings.expiry_ms);
+        let Some(oldest) = self.settings.expired(now) else { return Vec::new() };
         let mut claimed = std::mem::take(&mut self.overdue);
         for (&app, queue) in &mut self.queues {
             let room = max.saturating_sub(claimed.len());

@@ -56,11 +56,6 @@ impl Anchor {
     pub fn steady(&self, now: Now) -> Steady {
         self.steady.plus_ms(now.mono.since_ms(self.opened.mono))
     }
-
-    /// Whether that long has passed since the store was opened.
-    pub fn open_for(&self, now: Now, ms: u64) -> bool {
-        now.mono.since_ms(self.opened.mono) >= ms
-    }
 }
 
 impl From<Steady> for Timestamp {

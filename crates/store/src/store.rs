@@ -145,6 +145,7 @@ impl Store {
             open_per_application: options.open_per_application,
             open_total: options.open_total,
             expiry_ms: options.expiry_ms,
+            first_expiry_ms: options.first_expiry_ms,
             repeat_ms: limits::CONFIRM_REPEAT_MS,
         });
         let found = recover::fill(&db, &mut engine, &leases, now).map_err(sqlite)?;
@@ -177,7 +178,6 @@ impl Store {
             reserve,
             wal: Wal::start(&options.dir).map_err(sqlite)?,
             history_ms: u64::from(options.history_days) * 24 * 3600 * 1000,
-            first_expiry_ms: options.first_expiry_ms,
         };
         let (commands, received) = mpsc::channel(COMMANDS_WAITING_MAX);
         let thread = std::thread::Builder::new().name("store-writer".to_owned());

@@ -60,7 +60,6 @@ pub(crate) struct Writer {
     pub(crate) reserve: Reserve,
     pub(crate) wal: Wal,
     pub(crate) history_ms: u64,
-    pub(crate) first_expiry_ms: u64,
 }
 
 /// A command of a group that was written, to be answered after the commit.

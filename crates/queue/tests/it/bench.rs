@@ -56,6 +56,7 @@ fn settings(boot: u32, opened: Steady) -> EngineSettings {
         open_per_application: 40,
         open_total: 100,
         expiry_ms: EXPIRY_MS,
+        first_expiry_ms: 0,
         repeat_ms: REPEAT_MS,
     }
 }

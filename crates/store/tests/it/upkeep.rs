@@ -175,3 +175,20 @@ async fn history_is_newest_first_and_filtered() {
     let bad = EventQuery { cursor: Some("x".to_owned()), ..query() };
     assert!(matches!(bed.store.history(bad).await, Err(BackendError::BadCursor)));
 }
+
+#[tokio::test]
+async fn what_became_too_old_while_the_store_was_down_can_still_be_had_for_an_hour() {
+    let bed = Bed::new().await;
+    bed.events(["1", "2"]).await;
+    bed.store.close().await.unwrap();
+    bed.hands.pass(5 * DAY);
+    let bed = bed.crash();
+    bed.store.tick().await.unwrap();
+    let leased = bed.pull(1).await;
+    assert_eq!(bodies(&leased), ["1"]);
+    assert_eq!(bed.settle(&leased, Resolution::Done).await, [Settled::Accepted]);
+    bed.hands.pass(HOUR);
+    assert!(bed.pull(16).await.is_empty());
+    bed.store.tick().await.unwrap();
+    assert_eq!(bed.store.load(Some(APP)), Load::default());
+}

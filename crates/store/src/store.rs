@@ -25,7 +25,7 @@ use crate::reserve::{Reserve, is_full};
 use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
-use crate::writer::{COMMANDS_WAITING_MAX, Command, Writer};
+use crate::writer::{COMMANDS_WAITING_MAX, Command, GIVE_UP_MAX, Writer};
 use crate::{history, lease, records};
 
 /// Milliseconds by which the wall clock may be ahead of the last moment on record: 30 days.
@@ -280,9 +280,11 @@ impl Backend for Store {
         let mut purged = 0;
         loop {
             let slice = request.clone();
-            match self.ask(|answer| Command::Purge(slice, answer)).await?? {
-                0 => return Ok(purged),
-                some => purged += some,
+            let some = self.ask(|answer| Command::Purge(slice, answer)).await??;
+            purged += some;
+            // the last slice: what has come since is not waited for, or this might never end
+            if some < u64::try_from(GIVE_UP_MAX).unwrap_or(u64::MAX) {
+                return Ok(purged);
             }
         }
     }

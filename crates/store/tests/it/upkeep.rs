@@ -1,11 +1,17 @@
 //! What time brings: expiry, retention, purges, history, full disks.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use model::{EventKind, FileId, Timestamp};
 use queue::{
-    Attempt, Backend, BackendError, EventQuery, Load, PurgeRequest, Resolution, Settled, State,
+    Attempt, Backend, BackendError, Commit, EventQuery, Load, Observer, PurgeRequest, Resolution,
+    Settled, State,
 };
+use store::Store;
+use tokio::time::timeout;
 
 use crate::harness::{APP, Bed, bodies, event, settlement};
 
@@ -34,7 +40,7 @@ async fn what_nobody_settles_expires_after_four_days() {
     bed.settle(&leased[1..], Resolution::Retry { after_ms: 9 * DAY }).await;
     bed.hands.pass(4 * DAY - 1000);
     let mut request = Bed::request(2);
-    request.hold = std::time::Duration::from_secs(10);
+    request.hold = Duration::from_secs(10);
     let held = bed.store.lease(request).await.unwrap();
     assert_eq!(bodies(&held), ["ready", "leased"]);
     bed.store.tick().await.unwrap();
@@ -191,4 +197,34 @@ async fn what_became_too_old_while_the_store_was_down_can_still_be_had_for_an_ho
     assert!(bed.pull(16).await.is_empty());
     bed.store.tick().await.unwrap();
     assert_eq!(bed.store.load(Some(APP)), Load::default());
+}
+
+/// States another event for each that was given up, before whoever gave it up hears of that.
+#[derive(Debug, Default)]
+struct Publisher(OnceLock<Weak<Store>>);
+
+impl Observer for Publisher {
+    fn event(&self, _kind: EventKind, state: State) {
+        let store = self.0.get().and_then(Weak::upgrade).filter(|_| state == State::Dead);
+        if let Some(store) = store {
+            let commit = Commit { events: vec![event("again")], ..Commit::default() };
+            let mut sent = store.commit(commit);
+            assert!(sent.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_ends_though_events_keep_coming() {
+    let bed = Bed::new().await;
+    bed.events(["1", "2"]).await;
+    bed.store.close().await.unwrap();
+    let (options, hands) = (bed.options.clone(), bed.hands.clone());
+    drop(Arc::into_inner(bed.store).expect("nobody else holds it"));
+    let publisher = Arc::new(Publisher::default());
+    let store = Store::open(&options, hands, publisher.clone()).unwrap();
+    publisher.0.set(Arc::downgrade(&store)).unwrap();
+    let request = PurgeRequest { app: APP, states: vec![], kinds: vec![] };
+    let purged = timeout(Duration::from_secs(6), store.purge(request)).await;
+    assert_eq!(purged.expect("it goes on and on").unwrap(), 2);
 }

@@ -5,20 +5,25 @@
 //! after, or *released* if it could not be written. Appends are decided ([`Route::of`]) before
 //! and entered after.
 
+mod claims;
+mod leases;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{
-    AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, Handle, IgnoredReason,
-    Mode, Seq,
+    AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, IgnoredReason, Mode,
+    Seq,
 };
 
-use crate::backend::{Configured, Lessee, Load, Settled};
-use crate::entry::{Entry, Held, Hold, Was};
+use crate::backend::{Configured, Load};
+use crate::entry::{Entry, Held, Hold};
 use crate::ledger::{Ledger, Mark};
 use crate::recent::Recent;
 use crate::state::{Reason, State};
 use crate::steady::Steady;
 use crate::waiting::Waiting;
+
+pub use self::leases::{Ask, Grant, Refusal};
 
 /// What an engine is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -74,39 +79,6 @@ impl Route {
         }
         Some(Self::Ready)
     }
-}
-
-/// Why a lease is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The application is in the other mode.
-    WrongMode,
-    /// There is no such application.
-    Unknown,
-}
-
-/// How to lease.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    /// Whose queue.
-    pub app: AppId,
-    /// For whom.
-    pub by: Lessee,
-    /// At most this many.
-    pub max: usize,
-    /// Milliseconds that the lease lasts.
-    pub hold_ms: u64,
-    /// One entry, the one with the fewest attempts.
-    pub fewest_attempts: bool,
-}
-
-/// An entry that was leased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The token to settle with.
-    pub handle: Handle,
-    /// The entry.
-    pub entry: Entry,
 }
 
 /// All queues of one log.
@@ -295,282 +267,6 @@ impl Engine {
         let entry = entry.with_turn(queue.ready.take_turn());
         self.timers.insert((until, entry.seq));
         self.held.insert(entry.seq, Held { app, entry, hold: Hold::Leased { boot, lease, until } });
-    }
-
-    // ---- leasing ------------------------------------------------------------------------------
-
-    /// Ends the leases and delays whose time has come; their entries are READY behind what waits.
-    /// The applications that have more to do are returned.
-    pub fn advance(&mut self, now: Steady) -> BTreeSet<AppId> {
-        let mut woken = BTreeSet::new();
-        while let Some(&(at, seq)) = self.timers.first()
-            && at <= now
-        {
-            self.timers.pop_first();
-            woken.extend(self.ready_again(seq));
-        }
-        woken
-    }
-
-    /// When [`Engine::advance`] next has something to do.
-    pub fn next_timer(&self) -> Option<Steady> {
-        self.timers.first().map(|(at, _)| *at)
-    }
-
-    fn ready_again(&mut self, seq: Seq) -> Option<AppId> {
-        let held = self.held.remove(&seq)?;
-        let queue = self.queues.get_mut(&held.app)?;
-        *queue.count(held.hold) -= 1;
-        queue.ready.push_back(held.entry);
-        self.pushing.insert(held.app);
-        Some(held.app)
-    }
-
-    /// Leases what is READY, oldest first.
-    pub fn lease(&mut self, ask: Ask, now: Steady) -> Result<Vec<Grant>, Refusal> {
-        let Some(queue) = self.queues.get_mut(&ask.app) else { return Err(Refusal::Unknown) };
-        let application = &queue.configured.application;
-        if application.status == ApplicationStatus::Destroyed {
-            return Err(Refusal::Unknown);
-        }
-        let config = &application.config;
-        let theirs = match ask.by {
-            Lessee::Pull => config.mode == Mode::Pull,
-            Lessee::Push => config.pushes(),
-        };
-        if !theirs {
-            return Err(Refusal::WrongMode);
-        }
-        let oldest = self.settings.expired(now);
-        let mut grants = Vec::with_capacity(ask.max.min(queue.ready.size()));
-        while grants.len() < ask.max
-            && let Some(entry) = queue.ready.next(ask.fewest_attempts)
-        {
-            if oldest.is_some_and(|oldest| entry.born() <= oldest) {
-                let hold = Hold::Claimed { was: Was::Ready };
-                queue.claimed += 1;
-                self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
-                self.overdue.push(entry.seq);
-                continue;
-            }
-            self.leases += 1;
-            let (boot, lease) = (self.settings.boot, self.leases);
-            let until = now.plus_ms(ask.hold_ms);
-            let hold = Hold::Leased { boot, lease, until };
-            queue.leased += 1;
-            self.timers.insert((until, entry.seq));
-            self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
-            let event = EventId { origin: self.settings.origin, first_seq: entry.seq };
-            grants.push(Grant { handle: Handle { event, boot, lease }, entry });
-        }
-        Ok(grants)
-    }
-
-    /// Undoes leases that nobody saw: READY again, each where it was.
-    pub fn unlease(&mut self, grants: &[Grant]) {
-        for grant in grants {
-            self.give_back(grant.handle);
-        }
-    }
-
-    /// Gives a lease back untried: READY again, where it was. False if the lease has ended.
-    pub fn give_back(&mut self, handle: Handle) -> bool {
-        let seq = handle.event.first_seq;
-        if !self.held.get(&seq).is_some_and(|held| held.is_lease(handle)) {
-            return false;
-        }
-        let Some(held) = self.held.remove(&seq) else { return false };
-        if let Hold::Leased { until, .. } = held.hold {
-            self.timers.remove(&(until, seq));
-        }
-        let Some(queue) = self.queues.get_mut(&held.app) else { return false };
-        queue.leased -= 1;
-        queue.ready.put_back(held.entry);
-        self.pushing.insert(held.app);
-        true
-    }
-
-    /// Every lease that is held, for a graceful stop to write down.
-    pub fn leases(&self) -> impl Iterator<Item = (AppId, Seq, (u32, u64), Steady)> {
-        self.held.iter().filter_map(|(seq, held)| match held.hold {
-            Hold::Leased { boot, lease, until } => Some((held.app, *seq, (boot, lease), until)),
-            Hold::Delayed { .. } | Hold::Claimed { .. } => None,
-        })
-    }
-
-    // ---- settling -----------------------------------------------------------------------------
-
-    /// Claims a lease for a settlement that is about to be written down. Only after
-    /// [`Settled::Accepted`] must it be finished or released.
-    pub fn claim(&mut self, app: AppId, handle: Handle, now: Steady) -> Settled {
-        if !self.owns(handle.event) || handle.boot > self.settings.boot || handle.boot == 0 {
-            return Settled::Unknown;
-        }
-        self.recent.forget(now.minus_ms(self.settings.repeat_ms));
-        let seq = handle.event.first_seq;
-        match self.held.get_mut(&seq) {
-            Some(held) if held.app != app => return Settled::Unknown,
-            Some(held) if held.is_lease(handle) => {
-                let Hold::Leased { until, .. } = held.hold else { return Settled::Stale };
-                if until <= now {
-                    return Settled::Stale;
-                }
-                self.timers.remove(&(until, seq));
-                held.hold = Hold::Claimed { was: held.hold.was() };
-                if let Some(queue) = self.queues.get_mut(&app) {
-                    queue.leased -= 1;
-                    queue.claimed += 1;
-                }
-                return Settled::Accepted;
-            }
-            // confirmed twice within one group: the first is being written down right now
-            Some(held) if held.was_lease(handle) => return Settled::Already,
-            Some(_) => return Settled::Stale,
-            None => {}
-        }
-        if self.recent.has(app, seq, handle) {
-            return Settled::Already;
-        }
-        let earlier = handle.boot < self.settings.boot;
-        let fresh = now.since_ms(self.settings.opened) < self.settings.repeat_ms;
-        match self.ledger.mark(seq) {
-            Some(Mark::None) => Settled::Unknown,
-            // which handle confirmed it, and when, was lost with the stop; the client that repeats
-            // a confirmation whose answer was lost with it is to hear that all is well
-            Some(Mark::Done) if earlier && fresh => Settled::Already,
-            _ if earlier || handle.lease <= self.leases => Settled::Stale,
-            _ => Settled::Unknown,
-        }
-    }
-
-    /// Takes a claim back: the settlement could not be written down, and the entry is what it was.
-    pub fn release(&mut self, seq: Seq) {
-        let Some(held) = self.held.get_mut(&seq) else { return };
-        let Hold::Claimed { was } = held.hold else { return };
-        let Some(queue) = self.queues.get_mut(&held.app) else { return };
-        queue.claimed -= 1;
-        held.hold = match was {
-            Was::Ready => {
-                queue.ready.put_back(held.entry);
-                self.pushing.insert(held.app);
-                self.held.remove(&seq);
-                return;
-            }
-            Was::Leased { boot, lease, until } => Hold::Leased { boot, lease, until },
-            Was::Delayed { due } => Hold::Delayed { due },
-        };
-        *queue.count(held.hold) += 1;
-        self.timers.insert((held.hold.timer(), seq));
-    }
-
-    /// Finishes a claim: the entry is DONE, DEAD or IGNORED, as the mark says.
-    pub fn close(&mut self, seq: Seq, mark: Mark, now: Steady) {
-        let Some(held) = self.held.remove(&seq) else { return };
-        if let (Mark::Done, Hold::Claimed { was: Was::Leased { boot, lease, .. } }) =
-            (mark, held.hold)
-        {
-            let handle = Handle { event: self.event_id(seq), boot, lease };
-            self.recent.add(held.app, handle, now);
-        }
-        if let Some(queue) = self.queues.get_mut(&held.app) {
-            *queue.count(held.hold) -= 1;
-        }
-        self.open -= 1;
-        self.ledger.change(seq, mark);
-    }
-
-    /// Finishes a claim: the entry waits for its next attempt at `due`.
-    pub fn delay(&mut self, seq: Seq, entry: Entry, due: Steady) {
-        let Some(held) = self.held.get_mut(&seq) else { return };
-        let before = held.hold;
-        held.entry = entry;
-        held.hold = Hold::Delayed { due };
-        if let Some(queue) = self.queues.get_mut(&held.app) {
-            *queue.count(before) -= 1;
-            queue.delayed += 1;
-        }
-        self.timers.insert((due, seq));
-        self.ledger.touch(seq);
-    }
-
-    /// The entry behind a claim or lease.
-    pub fn held(&self, seq: Seq) -> Option<Entry> {
-        self.held.get(&seq).map(|held| held.entry)
-    }
-
-    // ---- giving up ----------------------------------------------------------------------------
-
-    /// Claims up to `max` waiting entries of an application, to be given up: those in one of the
-    /// states (empty: any) and of one of the kinds (empty: any).
-    pub fn claim_waiting(
-        &mut self,
-        app: AppId,
-        states: &[State],
-        kinds: &[EventKind],
-        max: usize,
-    ) -> Vec<Seq> {
-        let wanted = |state| states.is_empty() || states.contains(&state);
-        let of_kind = |kind: EventKind| kinds.is_empty() || kinds.contains(&kind);
-        let mut claimed = Vec::new();
-        let Some(queue) = self.queues.get_mut(&app) else { return claimed };
-        if wanted(State::Ready) {
-            let taken = queue.ready.extract(max, |entry| of_kind(entry.kind));
-            for entry in taken {
-                claimed.push(entry.seq);
-                queue.claimed += 1;
-                self.held.insert(
-                    entry.seq,
-                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
-                );
-            }
-        }
-        for (seq, held) in &mut self.held {
-            let state = held.hold.state();
-            let matches = held.app == app && state.is_some_and(wanted) && of_kind(held.entry.kind);
-            if claimed.len() >= max || !matches {
-                continue;
-            }
-            claimed.push(*seq);
-            *queue.count(held.hold) -= 1;
-            queue.claimed += 1;
-            self.timers.remove(&(held.hold.timer(), *seq));
-            held.hold = Hold::Claimed { was: held.hold.was() };
-        }
-        claimed
-    }
-
-    /// Claims up to `max` READY or DELAYED entries that are too old, to be given up as expired.
-    pub fn claim_expired(&mut self, now: Steady, max: usize) -> Vec<Seq> {
-        let Some(oldest) = self.settings.expired(now) else { return Vec::new() };
-        let mut claimed = std::mem::take(&mut self.overdue);
-        for (&app, queue) in &mut self.queues {
-            let room = max.saturating_sub(claimed.len());
-            if room == 0 {
-                break;
-            }
-            for entry in queue.ready.extract_born_before(oldest, room) {
-                claimed.push(entry.seq);
-                queue.claimed += 1;
-                self.held.insert(
-                    entry.seq,
-                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
-                );
-            }
-        }
-        for (seq, held) in &mut self.held {
-            let Hold::Delayed { due } = held.hold else { continue };
-            if claimed.len() >= max || held.entry.born() > oldest {
-                continue;
-            }
-            claimed.push(*seq);
-            self.timers.remove(&(due, *seq));
-            held.hold = Hold::Claimed { was: Was::Delayed { due } };
-            if let Some(queue) = self.queues.get_mut(&held.app) {
-                queue.delayed -= 1;
-                queue.claimed += 1;
-            }
-        }
-        claimed
     }
 
     // ---- asking -------------------------------------------------------------------------------

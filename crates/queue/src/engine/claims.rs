@@ -1,0 +1,185 @@
+//! Claims: what happens to an entry while a settlement, or its giving up, is being written down.
+
+use model::{AppId, EventKind, Handle, Seq};
+
+use super::Engine;
+use crate::backend::Settled;
+use crate::entry::{Entry, Held, Hold, Was};
+use crate::ledger::Mark;
+use crate::state::State;
+use crate::steady::Steady;
+
+impl Engine {
+    /// Claims a lease for a settlement that is about to be written down. Only after
+    /// [`Settled::Accepted`] must it be finished or released.
+    pub fn claim(&mut self, app: AppId, handle: Handle, now: Steady) -> Settled {
+        if !self.owns(handle.event) || handle.boot > self.settings.boot || handle.boot == 0 {
+            return Settled::Unknown;
+        }
+        self.recent.forget(now.minus_ms(self.settings.repeat_ms));
+        let seq = handle.event.first_seq;
+        match self.held.get_mut(&seq) {
+            Some(held) if held.app != app => return Settled::Unknown,
+            Some(held) if held.is_lease(handle) => {
+                let Hold::Leased { until, .. } = held.hold else { return Settled::Stale };
+                if until <= now {
+                    return Settled::Stale;
+                }
+                self.timers.remove(&(until, seq));
+                held.hold = Hold::Claimed { was: held.hold.was() };
+                if let Some(queue) = self.queues.get_mut(&app) {
+                    queue.leased -= 1;
+                    queue.claimed += 1;
+                }
+                return Settled::Accepted;
+            }
+            // confirmed twice within one group: the first is being written down right now
+            Some(held) if held.was_lease(handle) => return Settled::Already,
+            Some(_) => return Settled::Stale,
+            None => {}
+        }
+        if self.recent.has(app, seq, handle) {
+            return Settled::Already;
+        }
+        let earlier = handle.boot < self.settings.boot;
+        let fresh = now.since_ms(self.settings.opened) < self.settings.repeat_ms;
+        match self.ledger.mark(seq) {
+            Some(Mark::None) => Settled::Unknown,
+            // which handle confirmed it, and when, was lost with the stop; the client that repeats
+            // a confirmation whose answer was lost with it is to hear that all is well
+            Some(Mark::Done) if earlier && fresh => Settled::Already,
+            _ if earlier || handle.lease <= self.leases => Settled::Stale,
+            _ => Settled::Unknown,
+        }
+    }
+
+    /// Takes a claim back: the settlement could not be written down, and the entry is what it was.
+    pub fn release(&mut self, seq: Seq) {
+        let Some(held) = self.held.get_mut(&seq) else { return };
+        let Hold::Claimed { was } = held.hold else { return };
+        let Some(queue) = self.queues.get_mut(&held.app) else { return };
+        queue.claimed -= 1;
+        held.hold = match was {
+            Was::Ready => {
+                queue.ready.put_back(held.entry);
+                self.pushing.insert(held.app);
+                self.held.remove(&seq);
+                return;
+            }
+            Was::Leased { boot, lease, until } => Hold::Leased { boot, lease, until },
+            Was::Delayed { due } => Hold::Delayed { due },
+        };
+        *queue.count(held.hold) += 1;
+        self.timers.insert((held.hold.timer(), seq));
+    }
+
+    /// Finishes a claim: the entry is DONE, DEAD or IGNORED, as the mark says.
+    pub fn close(&mut self, seq: Seq, mark: Mark, now: Steady) {
+        let Some(held) = self.held.remove(&seq) else { return };
+        if let (Mark::Done, Hold::Claimed { was: Was::Leased { boot, lease, .. } }) =
+            (mark, held.hold)
+        {
+            let handle = Handle { event: self.event_id(seq), boot, lease };
+            self.recent.add(held.app, handle, now);
+        }
+        if let Some(queue) = self.queues.get_mut(&held.app) {
+            *queue.count(held.hold) -= 1;
+        }
+        self.open -= 1;
+        self.ledger.change(seq, mark);
+    }
+
+    /// Finishes a claim: the entry waits for its next attempt at `due`.
+    pub fn delay(&mut self, seq: Seq, entry: Entry, due: Steady) {
+        let Some(held) = self.held.get_mut(&seq) else { return };
+        let before = held.hold;
+        held.entry = entry;
+        held.hold = Hold::Delayed { due };
+        if let Some(queue) = self.queues.get_mut(&held.app) {
+            *queue.count(before) -= 1;
+            queue.delayed += 1;
+        }
+        self.timers.insert((due, seq));
+        self.ledger.touch(seq);
+    }
+
+    /// The entry behind a claim or lease.
+    pub fn held(&self, seq: Seq) -> Option<Entry> {
+        self.held.get(&seq).map(|held| held.entry)
+    }
+
+    // ---- giving up ----------------------------------------------------------------------------
+
+    /// Claims up to `max` waiting entries of an application, to be given up: those in one of the
+    /// states (empty: any) and of one of the kinds (empty: any).
+    pub fn claim_waiting(
+        &mut self,
+        app: AppId,
+        states: &[State],
+        kinds: &[EventKind],
+        max: usize,
+    ) -> Vec<Seq> {
+        let wanted = |state| states.is_empty() || states.contains(&state);
+        let of_kind = |kind: EventKind| kinds.is_empty() || kinds.contains(&kind);
+        let mut claimed = Vec::new();
+        let Some(queue) = self.queues.get_mut(&app) else { return claimed };
+        if wanted(State::Ready) {
+            let taken = queue.ready.extract(max, |entry| of_kind(entry.kind));
+            for entry in taken {
+                claimed.push(entry.seq);
+                queue.claimed += 1;
+                self.held.insert(
+                    entry.seq,
+                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
+                );
+            }
+        }
+        for (seq, held) in &mut self.held {
+            let state = held.hold.state();
+            let matches = held.app == app && state.is_some_and(wanted) && of_kind(held.entry.kind);
+            if claimed.len() >= max || !matches {
+                continue;
+            }
+            claimed.push(*seq);
+            *queue.count(held.hold) -= 1;
+            queue.claimed += 1;
+            self.timers.remove(&(held.hold.timer(), *seq));
+            held.hold = Hold::Claimed { was: held.hold.was() };
+        }
+        claimed
+    }
+
+    /// Claims up to `max` READY or DELAYED entries that are too old, to be given up as expired.
+    pub fn claim_expired(&mut self, now: Steady, max: usize) -> Vec<Seq> {
+        let Some(oldest) = self.settings.expired(now) else { return Vec::new() };
+        let mut claimed = std::mem::take(&mut self.overdue);
+        for (&app, queue) in &mut self.queues {
+            let room = max.saturating_sub(claimed.len());
+            if room == 0 {
+                break;
+            }
+            for entry in queue.ready.extract_born_before(oldest, room) {
+                claimed.push(entry.seq);
+                queue.claimed += 1;
+                self.held.insert(
+                    entry.seq,
+                    Held { app, entry, hold: Hold::Claimed { was: Was::Ready } },
+                );
+            }
+        }
+        for (seq, held) in &mut self.held {
+            let Hold::Delayed { due } = held.hold else { continue };
+            if claimed.len() >= max || held.entry.born() > oldest {
+                continue;
+            }
+            claimed.push(*seq);
+            self.timers.remove(&(due, *seq));
+            held.hold = Hold::Claimed { was: Was::Delayed { due } };
+            if let Some(queue) = self.queues.get_mut(&held.app) {
+                queue.delayed -= 1;
+                queue.claimed += 1;
+            }
+        }
+        claimed
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) fn seal(
     Ok(Sealed(seal::seal_text(master, &nonce, purpose, secret.as_bytes())))
 }
 
-/// Opens what [`seal`] made for the same purpose.
+/// Opens what [`seal()`] made for the same purpose.
 pub(crate) fn open(
     master: &MasterKey,
     purpose: Purpose<'_>,

@@ -1,7 +1,7 @@
 //! The parameters of a call, from bytes to a tree that matches the action's request type.
 //!
 //! Two roads lead here: a JSON body (TC3 POST) and flat `A.N.B` pairs (GET, forms, multipart,
-//! signature v1). `flat` turns the second into the first with the help of the spec; [`check`]
+//! signature v1). `flat` turns the second into the first with the help of the spec; [`check()`]
 //! then holds both to the same rules, so that a parameter means the same however it came.
 //! Common parameters (Action, Version, Timestamp, ...) are the caller's to take out. Values, as
 //! opposed to types, are not judged here: that is each action's business.
@@ -49,7 +49,7 @@ impl Params {
     /// without nulls.
     ///
     /// # Errors
-    /// Those of [`check`]; `RequestSizeLimitExceeded` for flat keys with more than
+    /// Those of [`check()`]; `RequestSizeLimitExceeded` for flat keys with more than
     /// `FLAT_PLACES_MAX` different beginnings.
     pub fn into_tree(self, ty: &Type) -> Result<Map<String, Value>, ApiError> {
         let mut tree = match self.0 {

@@ -122,7 +122,7 @@ impl Claim {
             return Err(ApiError::signature_expired());
         }
         let action = ActionName::find(action, version)?;
-        let token = source.get("Token", "X-TC-Token").is_some();
+        let token = source.has_token();
         let (secret_id, scheme) = match source {
             Source::Headers(message) => {
                 let authorization = authorization(message)?;
@@ -185,6 +185,17 @@ impl Source<'_> {
                 let text = found.and_then(|(_, value)| std::str::from_utf8(value).ok());
                 text.map(str::trim).filter(|text| !text.is_empty())
             }
+        }
+    }
+
+    /// Whether a session token was sent, even one that has no single value.
+    fn has_token(&self) -> bool {
+        match self {
+            Source::Headers(message) => {
+                let mut values = message.headers.get_all("x-tc-token").iter();
+                values.any(|value| !value.as_bytes().trim_ascii().is_empty())
+            }
+            Source::Pairs(_) => self.get("Token", "").is_some(),
         }
     }
 

@@ -16,6 +16,8 @@ async fn checks_follow_the_documented_order() {
     let call = |action: &str, body: &str| Message::post(action, body, NOW_S);
     let stale = |seconds: i64| Message::post("Nonsense", "{}", NOW_S - seconds).signed(STRANGER);
     let good = || call("DescribeEventConfig", "{}");
+    let mut two_tokens = good().with("X-TC-Token", "x").signed(ROOT);
+    two_tokens.headers.push(("X-TC-Token".to_owned(), "y".to_owned()));
     for (expected, message) in [
         ("UnsupportedProtocol", Message { method: "PUT".to_owned(), ..stale(900) }),
         ("MissingParameter", stale(900).with("X-TC-Timestamp", "")),
@@ -30,6 +32,7 @@ async fn checks_follow_the_documented_order() {
         ("AuthFailure.InvalidAuthorization", good().with("Authorization", "Bearer x")),
         ("AuthFailure.SecretIdNotFound", good().with("X-TC-Token", "x").signed(STRANGER)),
         ("AuthFailure.TokenFailure", good().with("X-TC-Token", "x").signed(WRONG)),
+        ("AuthFailure.TokenFailure", two_tokens),
         ("AuthFailure.SignatureFailure", call("DescribeEventConfig", "{").signed(WRONG)),
         ("InvalidRequest", call("DescribeEventConfig", "{").signed(ROOT)),
         ("UnknownParameter", call("ConfirmEvents", r#"{"X":1}"#).signed(ROOT)),

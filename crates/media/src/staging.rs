@@ -81,12 +81,22 @@ pub(crate) struct Part {
 
 impl Staging {
     /// Reads what is there. What an interrupted call left (an upload without head, a part without
-    /// name) is removed.
+    /// name) is removed. An upload whose head is there and cannot be read is let be: it may be
+    /// readable at the next start, and must not keep this one from serving.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
         let mut uploads = BTreeMap::new();
         for entry in fs::read_dir(root)? {
             let directory = entry?.path();
-            match read_upload(&directory)? {
+            let head = match fs::read(directory.join(HEAD)) {
+                Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+                Err(error) if is_absent(&error) => None,
+                Err(error) => {
+                    let directory = directory.display();
+                    tracing::warn!(%error, %directory, "an upload cannot be read and is let be");
+                    continue;
+                }
+            };
+            match read_upload(&directory, head)? {
                 Some(upload) => {
                     uploads.insert(upload.id.clone(), Arc::new(upload));
                 }
@@ -253,11 +263,12 @@ fn part_name(number: u32, sums: &Sums) -> String {
     format!("{number}.{}.{:016x}", hex::encode(sums.md5), sums.crc64)
 }
 
-fn read_upload(directory: &Path) -> io::Result<Option<Upload>> {
-    let head = match fs::read(directory.join(HEAD)) {
-        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
-        Err(_no_head) => None,
-    };
+/// Whether an error says that there is no such file, not that it cannot be read.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn read_upload(directory: &Path, head: Option<Head>) -> io::Result<Option<Upload>> {
     let id = directory.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let (Some(head), Some(id)) = (head, id) else { return Ok(None) };
     let mut parts = Parts::default();

@@ -186,3 +186,23 @@ async fn a_part_that_finds_its_upload_just_removed_is_told_so() {
     let error = world.put_part(&grant, (key, &id, 1), b"x").await.unwrap_err();
     assert!(matches!(error, ObjectError::NoSuchUpload), "{error}");
 }
+
+#[tokio::test]
+async fn parts_that_cannot_be_read_now_are_not_removed() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    let key = &applied.session.media_key;
+    let id = world.library.initiate(&grant, key).await.unwrap();
+    world.put_part(&grant, (key, &id, 1), b"x").await.unwrap();
+    // stands for a disk that fails or descriptors that have run out: there, but not readable
+    let head = world.dir.path().join("staging").join(&id).join("upload.json");
+    let saved = std::fs::read(&head).unwrap();
+    std::fs::remove_file(&head).unwrap();
+    std::fs::create_dir(&head).unwrap();
+    let meanwhile = world.open_again().unwrap();
+    assert!(meanwhile.uploads(&grant).await.unwrap().is_empty(), "the rest works");
+    std::fs::remove_dir(&head).unwrap();
+    std::fs::write(&head, saved).unwrap();
+    let again = world.open_again().unwrap();
+    assert_eq!(again.parts(&grant, key, &id).await.unwrap().len(), 1);
+}

@@ -63,7 +63,7 @@ impl World {
         settings.free_percent_min = 0;
         change(&mut settings);
         let backend = open_store(dir.path(), &clock);
-        let library = open_library(dir.path(), &clock, &settings, &backend);
+        let library = Arc::new(open_library(dir.path(), &clock, &settings, &backend).unwrap());
         let world = Self { dir, clock, settings, backend, library };
         for app in [APP, OTHER] {
             world.put_application(&application(app)).await;
@@ -78,9 +78,14 @@ impl World {
         backend.close().await.unwrap();
         drop((library, backend));
         let backend = open_store(dir.path(), &clock);
-        let library = open_library(dir.path(), &clock, &settings, &backend);
+        let library = Arc::new(open_library(dir.path(), &clock, &settings, &backend).unwrap());
         library.tick().await.unwrap();
         Self { dir, clock, settings, backend, library }
+    }
+
+    /// Another library over the same directory, as a start would open it.
+    pub(crate) fn open_again(&self) -> std::io::Result<Library> {
+        open_library(self.dir.path(), &self.clock, &self.settings, &self.backend)
     }
 
     pub(crate) fn pass(&self, ms: u32) {
@@ -256,7 +261,7 @@ fn open_library(
     clock: &Arc<TestClock>,
     settings: &Settings,
     backend: &Arc<dyn Backend>,
-) -> Arc<Library> {
+) -> std::io::Result<Library> {
     let parts = LibraryParts {
         backend: Arc::clone(backend),
         clock: clock.clone(),
@@ -265,7 +270,7 @@ fn open_library(
         probe: Probe::new(ProbeTools::none(), ProbeLimits::default()),
         settings: settings.clone(),
     };
-    Arc::new(Library::new(parts).unwrap())
+    Library::new(parts)
 }
 
 fn files_under(dir: &Path) -> Vec<PathBuf> {

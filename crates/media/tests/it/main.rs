@@ -15,4 +15,6 @@ mod put;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod world;

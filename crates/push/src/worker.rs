@@ -291,7 +291,20 @@ impl Inner {
             let (attempt, error) = (leased.attempts.saturating_add(1), &sent.attempt.error);
             tracing::debug!(%app, %event, attempt, error, next = ?verdict.resolution, "not delivered");
         }
-        (verdict.resolution, Some(sent.attempt))
+        let resolution = self.redirect(app, &configured, verdict.resolution).await;
+        (resolution, Some(sent.attempt))
+    }
+
+    /// A failure at a receiver that the application has meanwhile left says nothing about where its
+    /// events go now: they are due there at once.
+    async fn redirect(&self, app: AppId, used: &Configured, resolution: Resolution) -> Resolution {
+        let now = self.pushing(app).await.ok().flatten();
+        let same = now.is_some_and(|now| {
+            let (now, used) = (&now.application.config, &used.application.config);
+            now.notification_url == used.notification_url && now.sign_key == used.sign_key
+        });
+        let failed = matches!(resolution, Resolution::Retry { .. } | Resolution::Dead(_));
+        if failed && !same { Resolution::Retry { after_ms: 0 } } else { resolution }
     }
 
     /// Settles one lease. One that cannot be settled ends by itself, and the event is sent again.

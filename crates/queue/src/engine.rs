@@ -55,6 +55,13 @@ impl EngineSettings {
     }
 }
 
+impl Engine {
+    /// Whether anything may be given up or forgotten for its age alone.
+    pub fn may_expire(&self, now: Steady) -> bool {
+        self.settings.expired(now).is_some()
+    }
+}
+
 /// What is to become of an event that is about to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {

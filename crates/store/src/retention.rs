@@ -98,6 +98,10 @@ impl Writer {
     /// Drops a piece of the oldest block whose time has come and in which nothing is open; true if
     /// there may be more.
     fn retain_step(&mut self) -> Result<bool, BackendError> {
+        // like expiry: not before a wrong clock could be noticed
+        if !self.shared.engine().may_expire(self.shared.steady()) {
+            return Ok(false);
+        }
         let oldest = self.shared.steady().minus_ms(self.history_ms);
         let tail = queue::ledger::block_of(self.checkpoints.seq);
         let found = self.oldest_settled(oldest.0, tail);

@@ -1,9 +1,11 @@
 //! What a well-behaved receiver sees, and how the schedule goes on when it says no.
 
+use std::time::Duration;
+
 use egress::Policy;
 use model::{Mode, limits};
 use push::Settings;
-use queue::State;
+use queue::{Backend, State};
 use sign::seal::MasterKey;
 use testkit::receiver::{Reaction, Received, Receiver};
 
@@ -179,4 +181,20 @@ async fn pull_mode_and_no_address_send_nothing() {
     bed.drive().await;
     assert_eq!(bed.state(APP, id).await, State::Done);
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_at_a_receiver_that_was_left_delays_nothing() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    receiver.script(|_| Reaction::Hang);
+    let id = bed.publish(APP, 1).await[0];
+    let leave = async {
+        receiver.wait_for(1, Duration::from_secs(10)).await.unwrap();
+        bed.configure(APP, |config| config.mode = Mode::Pull).await;
+    };
+    tokio::join!(bed.drive(), leave);
+    assert_eq!(bed.attempts(APP, id).await.len(), 1);
+    bed.store.tick().await.unwrap();
+    assert_eq!(bed.state(APP, id).await, State::Ready);
 }

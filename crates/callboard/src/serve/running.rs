@@ -26,6 +26,8 @@ use crate::ops::{self, Ops};
 
 /// Milliseconds of a graceful stop that are kept for closing the store.
 const CLOSE_MS: u64 = 1_500;
+/// Milliseconds that an answer of health or metrics may still take when all else has ended.
+const OPS_MS: u64 = 250;
 
 /// A server that accepts connections.
 #[derive(Debug)]
@@ -131,6 +133,8 @@ impl Running {
             stop_ops: CancellationToken::new(),
             ops_tasks: TaskTracker::new(),
         };
+        // the last thing that can fail: a start that fails leaves no task behind
+        running.write_endpoint()?;
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
@@ -139,7 +143,6 @@ impl Running {
         running.tasks.spawn(async move { worker.run(attempts, stop_push).await });
         running.tasks.spawn(api::serve(sockets.main, gateway, stop()));
         running.serve_ops(sockets.ops, base.clock, metrics);
-        running.write_endpoint()?;
         Ok(running)
     }
 
@@ -237,6 +240,9 @@ impl Running {
     async fn wind_down(&self) -> Result<(), Failure> {
         self.stop.cancel();
         self.tasks.close();
+        if let Err(error) = fs::remove_file(self.endpoint_file()) {
+            tracing::debug!(%error, "the endpoint file is gone already");
+        }
         let work = async {
             self.tasks.wait().await;
             self.library.close().await;
@@ -249,9 +255,9 @@ impl Running {
         let closed = self.backend.close().await;
         self.stop_ops.cancel();
         self.ops_tasks.close();
-        self.ops_tasks.wait().await;
-        if let Err(error) = fs::remove_file(self.endpoint_file()) {
-            tracing::debug!(%error, "the endpoint file is gone already");
+        if tokio::time::timeout(Duration::from_millis(OPS_MS), self.ops_tasks.wait()).await.is_err()
+        {
+            tracing::debug!("somebody who asked for health or metrics is not waited for");
         }
         closed.map_err(|error| {
             Failure::new(Exit::Io, format!("closing the store: {}", chain(&error)))

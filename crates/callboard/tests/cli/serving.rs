@@ -4,12 +4,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use callboard::config::{self, Environment, Flag};
 use callboard::serve::{Launch as Start, Running};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY};
 
@@ -153,21 +155,49 @@ fn a_second_signal_ends_a_stop_that_waits() {
     assert!(text.contains("second signal"), "{text}");
 }
 
+/// How to start an ephemeral server in this process.
+fn within(dir: &Path) -> Start {
+    let data = dir.display().to_string();
+    let flags = [("listen", "127.0.0.1:0"), ("data", &data)].map(|(name, value)| Flag {
+        given: name,
+        name,
+        value: value.to_owned(),
+    });
+    let config = config::load(None, &Environment::new(), &flags).unwrap().config;
+    Start { config, root: None, ephemeral: true, accept_clock: false, search_path: None }
+}
+
+#[tokio::test]
+async fn a_slow_look_at_health_holds_up_no_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start(within(dir.path())).await.unwrap();
+    let mut slow = tokio::net::TcpStream::connect(server.ops_address()).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+    // answered after the first has been accepted
+    let ops = format!("http://{}", server.ops_address());
+    assert_eq!(get(&ops, "/readyz").await, "ok\n");
+    server.stop().await.unwrap();
+    assert!(!dir.path().join("endpoint").exists());
+}
+
+#[tokio::test]
+async fn a_start_that_fails_at_its_end_leaves_nothing_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let endpoint = dir.path().join("endpoint");
+    fs::create_dir(&endpoint).unwrap();
+    let failure = Running::start(within(dir.path())).await.unwrap_err();
+    assert!(failure.message.contains("endpoint"), "{failure}");
+    fs::remove_dir(&endpoint).unwrap();
+    let server = Running::start(within(dir.path())).await.unwrap();
+    server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn two_servers_run_in_one_process() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut servers = Vec::new();
     for dir in &dirs {
-        let data = dir.path().display().to_string();
-        let flags = [("listen", "127.0.0.1:0"), ("data", &data)].map(|(name, value)| Flag {
-            given: name,
-            name,
-            value: value.to_owned(),
-        });
-        let config = config::load(None, &Environment::new(), &flags).unwrap().config;
-        let start =
-            Start { config, root: None, ephemeral: true, accept_clock: false, search_path: None };
-        servers.push(Running::start(start).await.unwrap());
+        servers.push(Running::start(within(dir.path())).await.unwrap());
     }
     for (index, server) in servers.iter().enumerate() {
         let client =

@@ -8,6 +8,7 @@ mod signals;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use client::Key;
 use rustix::fs::Mode;
@@ -95,9 +96,10 @@ pub fn prepare_process() {
 async fn serve(launch: Launch) -> Result<(), Failure> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
+    let mut start = pin!(Running::start(launch));
     let running = tokio::select! {
-        started = Running::start(launch) => started?,
-        () = signals.next() => return Ok(()),
+        started = &mut start => started?,
+        () = signals.next() => return unwanted(start, &mut signals).await,
     };
     announce::ready(&running);
     let failed = tokio::select! {
@@ -107,13 +109,28 @@ async fn serve(launch: Launch) -> Result<(), Failure> {
     tracing::info!("stopping");
     let stopped = tokio::select! {
         stopped = running.stop() => stopped,
-        () = signals.next() => {
-            out::note("callboard: stopped at once; what was leased is redelivered");
-            return Err(Failure::new(Exit::Refused, "the stop was cut short by a second signal"));
-        }
+        () = signals.next() => return Err(cut_short()),
     };
     match failed {
         Some(reason) => Err(Failure::new(Exit::Io, reason)),
         None => stopped,
     }
+}
+
+/// Ends a start that nobody wants any more: carries it to its end and stops in good order, because
+/// it may have read the leases of the last stop already, and only a stop writes them down again.
+async fn unwanted(
+    start: impl Future<Output = Result<Running, Failure>>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    tracing::info!("stopping as soon as the start allows");
+    tokio::select! {
+        ended = async { start.await?.stop().await } => ended,
+        () = signals.next() => Err(cut_short()),
+    }
+}
+
+fn cut_short() -> Failure {
+    out::note("callboard: stopped at once; what was leased is redelivered");
+    Failure::new(Exit::Refused, "the stop was cut short by a second signal")
 }

@@ -1,8 +1,15 @@
 //! What becomes of leases when the process ends: a graceful stop keeps them, a crash voids them.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use client::{CallError, Client};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 const APP: u64 = 1_500_000_001;
 const CONFIG: &str = r#"
@@ -79,4 +86,35 @@ async fn a_crash_voids_leases_and_the_events_are_ready_at_once() {
     server.restart().await.unwrap();
     expect_nothing(&server).await;
     confirm(&server, &again).await.unwrap();
+}
+
+/// Stops a start at its master.key, which comes after the leases have been read: the key is behind a
+/// pipe that the test feeds.
+#[tokio::test]
+async fn a_signal_during_the_start_keeps_leases_too() {
+    let mut server = start().await;
+    publish(&server).await;
+    let handle = pull(&server).await;
+    assert!(server.stop().await.unwrap().success());
+    let path = server.data().join("master.key");
+    let key = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let made = Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().await.unwrap();
+    assert!(made.success());
+    let mut again = Command::new(env!("CARGO_BIN_EXE_callboard"));
+    again.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(server.data()).env_clear();
+    let mut again = again.kill_on_drop(true).spawn().unwrap();
+    let mut pipe = OpenOptions::new().write(true).open(&path).await.unwrap();
+    let pid = Pid::from_raw(again.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    pipe.write_all(key.as_bytes()).await.unwrap();
+    pipe.flush().await.unwrap();
+    drop(pipe);
+    assert!(again.wait().await.unwrap().success(), "it was stopped, it did not fail");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, key).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    server.restart().await.unwrap();
+    expect_nothing(&server).await;
+    confirm(&server, &handle).await.unwrap();
 }

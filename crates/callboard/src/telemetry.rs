@@ -20,7 +20,10 @@ pub fn start(log: &Log) {
             let ansi = io::IsTerminal::is_terminal(&io::stderr());
             builder.with_ansi(ansi).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).with_ansi(false).try_init(),
+        // a request is the only span, so a list of spans would say the same twice
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_span_list(false).with_ansi(false).try_init()
+        }
     };
     if let Err(error) = started {
         tracing::debug!(%error, "logging had been started before");

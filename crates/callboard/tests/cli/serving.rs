@@ -99,7 +99,7 @@ async fn json_logs_carry_the_request_id() {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mine = lines.find(|line| line["request_id"] == id).unwrap();
+    let mine = lines.find(|line| line["span"]["request_id"] == id).unwrap();
     assert_eq!((&mine["action"], &mine["code"]), (&"DescribeEventConfig".into(), &"OK".into()));
     assert!(!text.contains(SECRET_KEY) && !text.contains("TC3-HMAC"), "{text}");
     assert!(child.wait().unwrap().success());

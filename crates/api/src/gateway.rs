@@ -6,9 +6,9 @@ use egress::Policy;
 use model::{Clock, Now};
 use queue::{Backend, Observer};
 use sign::seal::MasterKey;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::body::Budget;
 use crate::keyring::Keyring;
 use crate::rate::Rates;
 use crate::settings::Settings;
@@ -41,7 +41,7 @@ struct Inner {
     parts: GatewayParts,
     keyring: Keyring,
     rates: Rates,
-    bodies: Semaphore,
+    bodies: Budget,
     stopping: CancellationToken,
 }
 
@@ -50,7 +50,7 @@ impl Gateway {
     /// [`Gateway::dispatch`] may be called without any.
     pub fn new(parts: GatewayParts) -> Self {
         let rates = Rates::new(parts.settings.rates.clone());
-        let bodies = Semaphore::new(parts.settings.transport.bodies_in_flight_bytes);
+        let bodies = Budget::new(parts.settings.transport.bodies_in_flight_bytes);
         let keyring = Keyring::default();
         Self(Arc::new(Inner { parts, keyring, rates, bodies, stopping: CancellationToken::new() }))
     }
@@ -97,7 +97,7 @@ impl Gateway {
         &self.0.rates
     }
 
-    pub(crate) fn bodies(&self) -> &Semaphore {
+    pub(crate) fn bodies(&self) -> &Budget {
         &self.0.bodies
     }
 

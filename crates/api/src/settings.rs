@@ -57,7 +57,7 @@ pub struct Transport {
     pub drain: Duration,
     /// Connections held at once; others wait in the kernel's queue.
     pub connections: usize,
-    /// Bytes of large API bodies in memory at once, all connections together.
+    /// Bytes of large API bodies in memory at once, all connections together; one body may go beyond.
     pub bodies_in_flight_bytes: usize,
 }
 

@@ -36,9 +36,10 @@ impl Library {
     pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.sweeping.lock().await;
         loop {
-            self.writing.sweep_begins();
-            let garbage = self.backend.garbage(GARBAGE_BATCH).await?;
-            let full = garbage.len() >= GARBAGE_BATCH;
+            // what is being written is listed too, and must not push out what can go
+            let batch = GARBAGE_BATCH + self.writing.sweep_begins();
+            let garbage = self.backend.garbage(batch).await?;
+            let full = garbage.len() >= batch;
             let mut swept = Vec::with_capacity(garbage.len());
             for name in garbage {
                 if self.writing.is_spared(&name) {

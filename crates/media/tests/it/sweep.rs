@@ -123,3 +123,30 @@ async fn sweeping_never_touches_what_is_being_written() {
     let backend: &dyn Backend = &*world.backend;
     assert!(backend.garbage(10).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn many_uploads_under_way_do_not_keep_garbage_on_the_disk() {
+    let world = World::new().await;
+    let mut sessions = Vec::new();
+    for _ in 0..40 {
+        sessions.push(world.apply("mp4").await);
+    }
+    // garbage is read in the order of names, which begin with this
+    sessions.sort_by_key(|(applied, _)| format!("{:02x}", applied.session.file.0 % 256));
+    let (busy, replaced) = (&sessions[0], &sessions[39]);
+    let mut under_way = Vec::new();
+    for n in 0..300 {
+        let key = format!("{}/{n}.ts", busy.0.session.directory);
+        under_way.push(world.library.put(busy.1.clone(), &key, None).await.unwrap());
+    }
+    let key = &replaced.0.session.media_key;
+    let first = world.put(&replaced.1, key, b"first").await.unwrap();
+    world.put(&replaced.1, key, b"second").await.unwrap();
+    assert_eq!(world.garbage().await.len(), 301);
+    world.library.tick().await.unwrap();
+    assert_eq!(world.garbage().await.len(), 300, "{} is gone", first.etag);
+    drop(under_way);
+    let world = world.restart().await;
+    assert!(world.garbage().await.is_empty());
+    assert_eq!(world.object_files().len(), 1);
+}

@@ -97,6 +97,8 @@ pub struct Engine {
     held: HashMap<Seq, Held>,
     /// Ends of leases and times of retries.
     timers: BTreeSet<(Steady, Seq)>,
+    /// No DELAYED entry was born before this.
+    delayed_since: Steady,
     /// Entries found too old when somebody asked for them, not yet written down as DEAD.
     overdue: Vec<Seq>,
     /// Applications in PUSH mode that may have something READY.
@@ -148,6 +150,7 @@ impl Engine {
             queues: BTreeMap::new(),
             held: HashMap::new(),
             timers: BTreeSet::new(),
+            delayed_since: Steady(i64::MAX),
             overdue: Vec::new(),
             pushing: BTreeSet::new(),
             recent: Recent::default(),
@@ -206,6 +209,10 @@ impl Engine {
     }
 
     fn make_due(&mut self, app: AppId) {
+        // every timer is looked at: not for an application that has none
+        if self.queues.get(&app).is_none_or(|queue| queue.delayed == 0) {
+            return;
+        }
         let due: Vec<(Steady, Seq)> = self
             .timers
             .iter()
@@ -257,6 +264,7 @@ impl Engine {
             None => queue.ready.push_back(entry),
             Some(due) => {
                 queue.delayed += 1;
+                self.delayed_since = self.delayed_since.min(entry.born());
                 self.timers.insert((due, entry.seq));
                 self.held.insert(entry.seq, Held { app, entry, hold: Hold::Delayed { due } });
             }

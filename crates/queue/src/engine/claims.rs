@@ -67,7 +67,10 @@ impl Engine {
                 return;
             }
             Was::Leased { boot, lease, until } => Hold::Leased { boot, lease, until },
-            Was::Delayed { due } => Hold::Delayed { due },
+            Was::Delayed { due } => {
+                self.delayed_since = self.delayed_since.min(held.entry.born());
+                Hold::Delayed { due }
+            }
         };
         *queue.count(held.hold) += 1;
         self.timers.insert((held.hold.timer(), seq));
@@ -99,6 +102,7 @@ impl Engine {
             *queue.count(before) -= 1;
             queue.delayed += 1;
         }
+        self.delayed_since = self.delayed_since.min(entry.born());
         self.timers.insert((due, seq));
         self.ledger.touch(seq);
     }
@@ -107,8 +111,6 @@ impl Engine {
     pub fn held(&self, seq: Seq) -> Option<Entry> {
         self.held.get(&seq).map(|held| held.entry)
     }
-
-    // ---- giving up ----------------------------------------------------------------------------
 
     /// Claims up to `max` waiting entries of an application, to be given up: those in one of the
     /// states (empty: any) and of one of the kinds (empty: any).
@@ -135,9 +137,12 @@ impl Engine {
             }
         }
         for (seq, held) in &mut self.held {
+            if claimed.len() >= max {
+                break;
+            }
             let state = held.hold.state();
             let matches = held.app == app && state.is_some_and(wanted) && of_kind(held.entry.kind);
-            if claimed.len() >= max || !matches {
+            if !matches {
                 continue;
             }
             claimed.push(*seq);
@@ -167,9 +172,21 @@ impl Engine {
                 );
             }
         }
+        self.claim_delayed(oldest, max, &mut claimed);
+        claimed
+    }
+
+    /// Claims DELAYED entries born at or before `oldest`. Looks at what is held only if there may be
+    /// one: this is asked with every tick, and a dead receiver may have millions.
+    fn claim_delayed(&mut self, oldest: Steady, max: usize, claimed: &mut Vec<Seq>) {
+        if self.delayed_since > oldest {
+            return;
+        }
+        let mut since = Steady(i64::MAX);
         for (seq, held) in &mut self.held {
             let Hold::Delayed { due } = held.hold else { continue };
             if claimed.len() >= max || held.entry.born() > oldest {
+                since = since.min(held.entry.born());
                 continue;
             }
             claimed.push(*seq);
@@ -180,6 +197,6 @@ impl Engine {
                 queue.claimed += 1;
             }
         }
-        claimed
+        self.delayed_since = since;
     }
 }

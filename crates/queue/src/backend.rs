@@ -275,7 +275,7 @@ pub struct Load {
     pub leased: u64,
     /// DELAYED entries.
     pub delayed: u64,
-    /// When the entry was born that is leased next; of several applications the oldest of those.
+    /// When the open entry that comes first in the log was born; told of all applications together.
     pub oldest: Option<Timestamp>,
 }
 

@@ -326,12 +326,22 @@ impl Engine {
             load.ready += queue.ready.len();
             load.leased += queue.leased;
             load.delayed += queue.delayed;
-            if let Some(front) = queue.ready.front() {
-                let born = front.born().into();
-                load.oldest = Some(load.oldest.map_or(born, |oldest| born.min(oldest)));
-            }
+        }
+        if app.is_none() {
+            load.oldest = self.oldest().map(|entry| entry.born().into());
         }
         load
+    }
+
+    /// The open entry that comes first in the log.
+    fn oldest(&self) -> Option<Entry> {
+        let seq = self.ledger.first_open()?;
+        let ready = || self.queues.values().map(|queue| &queue.ready);
+        // READY, it is at the front of its line unless it was leased in vain
+        let found = self
+            .held(seq)
+            .or_else(|| ready().filter_map(Waiting::front).find(|entry| entry.seq == seq).copied());
+        found.or_else(|| ready().flat_map(Waiting::iter).find(|entry| entry.seq == seq))
     }
 
     /// Every open entry with its application and, if it waits for one, the time of its retry; leased

@@ -119,6 +119,14 @@ impl Block {
         self.marks.get(index).map_or(Mark::None, |byte| Mark::from_bits((byte >> shift) & 15))
     }
 
+    /// The place in the block of its first open entry.
+    fn first_open(&self) -> Option<u64> {
+        let open = Mark::Open.bits();
+        let index = self.marks.iter().position(|byte| byte & 15 == open || byte >> 4 == open)?;
+        let odd = self.marks.get(index).is_some_and(|byte| byte & 15 != open);
+        Some(u64::try_from(index).unwrap_or_default() * 2 + u64::from(odd))
+    }
+
     fn set(&mut self, seq: Seq, mark: Mark) {
         let before = self.mark(seq);
         let (index, shift) = place(seq);
@@ -208,6 +216,12 @@ impl Ledger {
         for number in forget {
             self.blocks.remove(&number);
         }
+    }
+
+    /// The first entry that is open.
+    pub fn first_open(&self) -> Option<Seq> {
+        let (number, block) = self.blocks.iter().find(|(_, block)| block.open > 0)?;
+        Some(Seq(number * limits::BLOCK_ENTRIES + block.first_open()?))
     }
 
     /// Whether retention may drop that block: nothing in it is open, as far as the memory knows.

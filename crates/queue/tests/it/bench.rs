@@ -355,9 +355,8 @@ impl Bench {
             assert_eq!(load.ready, self.model.count(app, |at| *at == At::Ready), "{app:?}");
             assert_eq!(load.leased, self.model.count(app, |at| matches!(at, At::Leased(..))));
             assert_eq!(load.delayed, self.model.count(app, |at| matches!(at, At::Delayed(_))));
-            let first = |app: &AppId| self.model.line(*app).first().map(|item| item.born.into());
-            let oldest = self.model.apps.keys().filter(|a| app.is_none_or(|app| **a == app));
-            assert_eq!(load.oldest, oldest.filter_map(first).min());
+            let oldest = self.model.items.iter().find(|item| item.is_open() && app.is_none());
+            assert_eq!(load.oldest, oldest.map(|item| item.born.into()));
         }
         assert_eq!(self.engine.next_timer(), self.model.next_timer());
         let mut open: Vec<_> =

@@ -14,7 +14,7 @@ use crate::{sql, unsql};
 
 /// Settled entries after which a checkpoint is due.
 const SETTLED_MAX: u64 = 100_000;
-/// Milliseconds after which one is due if anything changed.
+/// Milliseconds after which one is due; it also writes down how far the timeline has come.
 const PERIOD_MS: u64 = 60_000;
 /// Settled blocks that stay in memory: the last million entries.
 pub(crate) const BLOCKS_KEPT: usize = 64;

@@ -73,7 +73,7 @@ impl Writer {
 
     fn forget_keys(&mut self) -> Result<(), BackendError> {
         let oldest = self.shared.steady().minus_ms(limits::EVENT_KEY_MS);
-        loop {
+        for _ in 0..STEPS_MAX {
             let mut dropped = 0;
             let first: Result<Option<i64>, _> = self
                 .db
@@ -90,9 +90,10 @@ impl Writer {
                 Ok(())
             })?;
             if dropped < KEYS_STEP {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Drops a piece of the oldest block whose time has come and in which nothing is open; true if

@@ -2,7 +2,7 @@
 //! repeated EventKeys, claims. Reads through the writer's own connection, so that it sees what the
 //! commands before it in the same group have written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -236,16 +236,16 @@ pub(crate) fn settle(
     settlements: &[Settlement],
 ) -> (Vec<Fact>, Vec<Settled>, Vec<Seq>) {
     let now = shared.steady();
-    let (mut facts, mut claimed) = (Vec::new(), Vec::new());
+    let (mut facts, mut claimed, mut returned) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut engine = shared.engine();
     let mut one = |settlement: &Settlement| {
         let (seq, resolution) = (settlement.handle.event.first_seq, settlement.resolution);
         if resolution == Resolution::Return {
-            return if engine.give_back(settlement.handle) {
-                Settled::Accepted
-            } else {
-                Settled::Stale
-            };
+            if !engine.give_back(settlement.handle) {
+                return Settled::Stale;
+            }
+            returned.insert(settlement.app);
+            return Settled::Accepted;
         }
         let settled = engine.claim(settlement.app, settlement.handle, now);
         let (Settled::Accepted, Some(entry)) = (settled, engine.held(seq)) else { return settled };
@@ -263,6 +263,8 @@ pub(crate) fn settle(
         Settled::Accepted
     };
     let answers = settlements.iter().map(&mut one).collect();
+    drop(engine);
+    shared.wake(&returned);
     (facts, answers, claimed)
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{AppId, EventKind, Mode};
+use queue::{Backend, LeaseError, LeaseRequest, Lessee, Load, Resolution, Settled, State};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-
-use queue::{Backend, LeaseError, Lessee, Load, Resolution, Settled, State};
 
 use crate::harness::{APP, Bed, bodies, event, settlement};
 
@@ -171,7 +171,7 @@ async fn a_poll_that_hangs_up_takes_nothing() {
     let bed = Bed::new().await;
     let mut request = Bed::request(16);
     request.wait = Duration::from_mins(1);
-    let poll = tokio::time::timeout(Duration::ZERO, bed.store.lease(request));
+    let poll = timeout(Duration::ZERO, bed.store.lease(request));
     assert!(poll.await.is_err());
     bed.events(["1"]).await;
     assert_eq!(bodies(&bed.pull(16).await), ["1"]);
@@ -204,4 +204,24 @@ async fn what_nobody_wants_is_ignored_with_its_reason() {
     let ignored = bed.publish(vec![other]).await.unwrap();
     assert_eq!(ignored[0].reason.unwrap().name(), "NoNotificationUrl");
     assert_eq!(bed.store.load(Some(APP)), Load::default());
+}
+
+#[tokio::test]
+async fn a_waiting_poll_gets_what_push_gives_back() {
+    let bed = Bed::new().await;
+    bed.configure(APP, |app| {
+        app.config.mode = Mode::Push;
+        app.config.notification_url = "http://a/".to_owned();
+    })
+    .await;
+    bed.events(["1"]).await;
+    let push = LeaseRequest { by: Lessee::Push, ..Bed::request(1) };
+    let leased = bed.store.lease(push).await.unwrap();
+    bed.configure(APP, |app| app.config.mode = Mode::Pull).await;
+    let wait = LeaseRequest { wait: Duration::from_secs(25), ..Bed::request(1) };
+    let mut waiting = bed.store.lease(wait);
+    assert!(timeout(Duration::ZERO, waiting.as_mut()).await.is_err(), "there is nothing yet");
+    bed.settle(&leased, Resolution::Return).await;
+    let pulled = timeout(Duration::from_secs(10), waiting).await.expect("nobody was told");
+    assert_eq!(bodies(&pulled.unwrap()), ["1"]);
 }

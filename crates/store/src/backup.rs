@@ -1,5 +1,6 @@
 //! A copy of the store's file while a server runs on it.
 
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,9 @@ pub struct BackupReport {
     pub bytes: u64,
 }
 
-/// Copies the store in `dir` to the file `to`, which must not exist, as of one moment. The copy is
-/// synced before this returns; a copy that failed is removed. Keys and media files are not part of it.
+/// Copies the store in `dir` to the file `to`, which must not exist, as of one moment. The copy gets
+/// its name when it is whole and synced: one that failed is removed, and one that was cut short is
+/// never taken for a backup. Keys and media files are not part of it.
 pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport, BackupError> {
     let from = dir.join(schema::FILE);
     let io = |path: &Path| {
@@ -74,20 +76,33 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport, BackupError> {
     if free < needed + needed / 20 {
         return Err(BackupError::Full { path: to.to_owned(), free, needed });
     }
-    let copied = copy(&source, to);
-    if copied.is_err() {
-        match std::fs::remove_file(to) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io(to)(error)),
-        }
+    let part = part_of(to);
+    remove(&part).map_err(io(&part))?;
+    let made = copy(&source, &part).and_then(|()| set_apart(&part));
+    if made.is_err() {
+        remove(&part).map_err(io(&part))?;
     }
-    copied?;
-    set_apart(to)?;
-    let file = std::fs::File::open(to).map_err(io(to))?;
-    file.sync_all().map_err(io(to))?;
+    made?;
+    let file = File::open(&part).map_err(io(&part))?;
+    file.sync_all().map_err(io(&part))?;
+    fs::rename(&part, to).map_err(io(to))?;
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(io(parent))?;
     let bytes = file.metadata().map_err(io(to))?.len();
     Ok(BackupReport { bytes })
+}
+
+/// Where a copy is made before it gets its name.
+fn part_of(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Numbers that a restored copy skips: more than any store gives out in its life, so that what the

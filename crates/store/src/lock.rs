@@ -1,6 +1,6 @@
 //! One process for one data directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ impl Lock {
             let path = path.to_owned();
             move |source| LockError::Io { path, source }
         };
-        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        make(dir).map_err(io(dir))?;
         let path = dir.join("lock");
         let mut options = OpenOptions::new();
         let file =
@@ -43,4 +43,16 @@ impl Lock {
             Err(errno) => Err(io(&path)(errno.into())),
         }
     }
+}
+
+/// Makes the directory if it is not there, so that it is still there after a power cut: SQLite syncs
+/// what is in it, not its own name.
+fn make(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(dir)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }

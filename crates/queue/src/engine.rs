@@ -124,6 +124,14 @@ impl Queue {
         self.ready.len() + self.leased + self.delayed + self.claimed
     }
 
+    /// Whether PUSH has something to do for it.
+    fn pushes(&self) -> bool {
+        let application = &self.configured.application;
+        application.status != ApplicationStatus::Destroyed
+            && application.config.pushes()
+            && self.ready.len() > 0
+    }
+
     fn count(&mut self, hold: Hold) -> &mut u64 {
         match hold {
             Hold::Leased { .. } => &mut self.leased,
@@ -298,18 +306,20 @@ impl Engine {
 
     /// Applications after `after`, wrapping around, that PUSH has something to do for.
     pub fn runnable(&mut self, after: Option<AppId>, max: usize) -> Vec<AppId> {
-        let queues = &self.queues;
-        self.pushing.retain(|app| {
-            queues.get(app).is_some_and(|queue| {
-                let application = &queue.configured.application;
-                application.status != ApplicationStatus::Destroyed
-                    && application.config.pushes()
-                    && queue.ready.len() > 0
-            })
-        });
         let start = after.map_or(AppId(0), |after| AppId(after.0.saturating_add(1)));
-        let wrapped = self.pushing.range(..start);
-        self.pushing.range(start..).chain(wrapped).take(max).copied().collect()
+        let (mut runnable, mut idle) = (Vec::new(), Vec::new());
+        // page by page, so that asking for the next one does not go through all of them again
+        for app in self.pushing.range(start..).chain(self.pushing.range(..start)) {
+            if runnable.len() >= max {
+                break;
+            }
+            let works = self.queues.get(app).is_some_and(Queue::pushes);
+            if works { runnable.push(*app) } else { idle.push(*app) }
+        }
+        for app in idle {
+            self.pushing.remove(&app);
+        }
+        runnable
     }
 
     /// Whether anything of that application is open and can be claimed.

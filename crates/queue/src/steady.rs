@@ -37,17 +37,21 @@ pub struct Anchor {
     opened: Now,
 }
 
+/// Milliseconds by which a clock may be set back and still count as right: time servers do that.
+const CORRECTION_MS: u64 = 60_000;
+
 impl Anchor {
     /// Ties the timeline to the moment of opening. It follows the wall clock if that lies between
     /// the last moment that was written down and `leap_ms` after it (or if there was none, or the
     /// operator accepts the clock); otherwise it goes on where it was. The second value says which:
-    /// true if the wall clock was accepted.
+    /// true if the wall clock was accepted. A clock that was set back by a minute at the most is
+    /// accepted too, and the timeline waits for it where it was.
     pub fn tie(opened: Now, high: Option<Steady>, leap_ms: u64, accept: bool) -> (Self, bool) {
         let wall = Steady(opened.wall.0);
-        let plausible = high.is_none_or(|high| wall >= high && wall <= high.plus_ms(leap_ms));
         let (steady, accepted) = match high {
-            Some(high) if !plausible && !accept => (high, false),
-            _ => (wall, true),
+            Some(high) if accept || (high..=high.plus_ms(leap_ms)).contains(&wall) => (wall, true),
+            Some(high) => (high, (high.minus_ms(CORRECTION_MS)..high).contains(&wall)),
+            None => (wall, true),
         };
         (Self { steady, opened }, accepted)
     }
@@ -88,7 +92,9 @@ mod tests {
     fn an_implausible_clock_at_start_is_not_followed() {
         let high = Some(Steady(1_000_000));
         let tie = |wall, accept| Anchor::tie(at(wall, 0), high, DAY, accept);
-        let (anchor, accepted) = tie(999_999, false);
+        let (anchor, accepted) = tie(940_000, false);
+        assert!(accepted && anchor.steady(at(0, 7)) == Steady(1_000_007));
+        let (anchor, accepted) = tie(939_999, false);
         assert!(!accepted && anchor.steady(at(0, 7)) == Steady(1_000_007));
         let far = 1_000_001 + i64::try_from(DAY).unwrap();
         assert!(!tie(far, false).1);

@@ -158,11 +158,13 @@ fn admit(shared: &Shared, pending: &mut Pending, appends: &[Append]) -> Result<(
         *more.entry(append.app).or_default() += 1;
     }
     let engine = shared.engine();
+    let mut total = pending.open_total;
     for (app, more) in &more {
-        let booked = (pending.open.get(app).copied().unwrap_or(0), pending.open_total);
+        let booked = (pending.open.get(app).copied().unwrap_or(0), total);
         if !engine.has_room(*app, *more, booked) {
             return Err(Refusal::Commit(CommitError::TooManyOpen(*app)));
         }
+        total += more;
     }
     drop(engine);
     for (app, more) in more {

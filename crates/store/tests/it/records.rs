@@ -154,3 +154,14 @@ async fn limits_on_open_events_hold_and_free_up() {
     bed.settle(&leased, queue::Resolution::Done).await;
     bed.events(["3"]).await;
 }
+
+#[tokio::test]
+async fn the_limit_in_all_counts_every_application_of_a_commit() {
+    let bed = Bed::with(|options| options.open_total = 3).await;
+    bed.configure(AppId(2), |_| {}).await;
+    let mut theirs = event("theirs");
+    theirs.app = AppId(2);
+    let mixed = vec![event("1"), event("2"), theirs.clone(), theirs.clone()];
+    assert!(matches!(bed.publish(mixed).await, Err(CommitError::TooManyOpen(_))));
+    bed.publish(vec![event("1"), event("2"), theirs]).await.unwrap();
+}

@@ -16,8 +16,9 @@ use std::task::{Context, Poll};
 
 use model::FileId;
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStoreExt, WriteMultipart};
+use object_store::{MultipartUpload, ObjectStoreExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, ReadBuf, Take};
+use tokio::task::JoinSet;
 
 use crate::digest::{Summing, Sums};
 use crate::random;
@@ -60,8 +61,8 @@ impl Objects {
     /// Begins to write an object under a new name.
     pub(crate) async fn write(&self, name: &str) -> io::Result<ObjectWriter> {
         let upload = self.store.put_multipart(&name.into()).await?;
-        let write = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
-        Ok(ObjectWriter { write, summing: Summing::new() })
+        let (chunk, in_flight) = (Vec::new(), JoinSet::new());
+        Ok(ObjectWriter { upload, chunk, in_flight, summing: Summing::new() })
     }
 
     /// Reads `len` bytes of an object from `start`.
@@ -105,18 +106,32 @@ impl Objects {
 }
 
 /// An object being written. Dropping it unfinished leaves nothing under its name.
+///
+/// The chunks are sent from here and not by `object_store::WriteMultipart`: when the end of an upload
+/// fails, that one aborts it, fails with that too, and tells only `Aborted`; whether the disk was
+/// full would be lost.
 #[derive(Debug)]
 pub(crate) struct ObjectWriter {
-    write: WriteMultipart,
+    upload: Box<dyn MultipartUpload>,
+    chunk: Vec<u8>,
+    in_flight: JoinSet<object_store::Result<()>>,
     summing: Summing,
 }
 
 impl ObjectWriter {
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write.wait_for_capacity(CHUNKS_IN_FLIGHT).await?;
         self.summing.update(bytes);
-        // copied, because a small piece of a body holds the whole buffer it was read into
-        self.write.write(bytes);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = CHUNK_BYTES.saturating_sub(self.chunk.len());
+            // copied, because a small piece of a body holds the whole buffer it was read into
+            let (piece, later) = rest.split_at(room.min(rest.len()));
+            self.chunk.extend_from_slice(piece);
+            rest = later;
+            if self.chunk.len() == CHUNK_BYTES {
+                self.send_chunk().await?;
+            }
+        }
         Ok(())
     }
 
@@ -125,10 +140,31 @@ impl ObjectWriter {
         self.summing.size()
     }
 
-    /// Makes the object durable under its name.
-    pub(crate) async fn finish(self) -> io::Result<Sums> {
-        self.write.finish().await?;
+    /// Makes the object durable under its name. What a failure leaves is garbage like its name.
+    pub(crate) async fn finish(mut self) -> io::Result<Sums> {
+        if !self.chunk.is_empty() {
+            self.send_chunk().await?;
+        }
+        self.wait_for_others(0).await?;
+        self.upload.complete().await?;
         Ok(self.summing.finish())
+    }
+
+    async fn send_chunk(&mut self) -> io::Result<()> {
+        self.wait_for_others(CHUNKS_IN_FLIGHT - 1).await?;
+        let chunk = std::mem::take(&mut self.chunk);
+        self.in_flight.spawn(self.upload.put_part(chunk.into()));
+        Ok(())
+    }
+
+    /// Waits until at most `max` chunks are on their way.
+    async fn wait_for_others(&mut self, max: usize) -> io::Result<()> {
+        while self.in_flight.len() > max {
+            if let Some(sent) = self.in_flight.join_next().await {
+                sent.map_err(io::Error::other)??;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -148,13 +184,77 @@ impl AsyncRead for ObjectReader {
 
 /// Whether an error says that the disk is full, however deep.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
+    kinds(error).any(|kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+}
+
+/// The kinds of all errors of the system that led to this one.
+fn kinds(error: &io::Error) -> impl Iterator<Item = ErrorKind> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        if matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) {
-            return true;
+    let every = std::iter::from_fn(move || {
+        let error = next?;
+        let system = error.downcast_ref::<io::Error>();
+        // the source of an error that wraps another one is not that one, but the source of that
+        let wrapped = system.and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+        Some(system.map(io::Error::kind))
+    });
+    every.flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_recognised_however_deep() {
+        let full = || io::Error::from_raw_os_error(28);
+        let stored: io::Error = object_store::Error::Generic {
+            store: "LocalFileSystem",
+            source: Box::new(io::Error::other(full())),
         }
-        next = error.source();
+        .into();
+        let over_quota = io::Error::from_raw_os_error(122);
+        for error in [full(), io::Error::other(full()), stored, over_quota] {
+            assert!(is_disk_full(&error), "{error:?}");
+        }
+        for error in [io::Error::other("full"), io::Error::from_raw_os_error(5)] {
+            assert!(!is_disk_full(&error), "{error:?}");
+        }
     }
-    false
+
+    #[tokio::test]
+    async fn why_an_object_could_not_be_finished_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::open(dir.path()).unwrap();
+        let mut writer = objects.write("00/taken").await.unwrap();
+        writer.write(b"bytes").await.unwrap();
+        // renaming to this name fails, as it might for want of room
+        fs::create_dir(dir.path().join("objects/00/taken")).unwrap();
+        let error = writer.finish().await.unwrap_err();
+        assert!(kinds(&error).any(|kind| kind == ErrorKind::IsADirectory), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn an_object_is_whole_whatever_the_pieces() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::open(dir.path()).unwrap();
+        let bytes: Vec<u8> = (0..3 * CHUNK_BYTES + 7).map(|n| n.to_le_bytes()[1]).collect();
+        for (name, piece) in
+            [("00/small", 70_001), ("00/exact", CHUNK_BYTES), ("00/all", bytes.len())]
+        {
+            let mut writer = objects.write(name).await.unwrap();
+            for piece in bytes.chunks(piece) {
+                writer.write(piece).await.unwrap();
+            }
+            let sums = writer.finish().await.unwrap();
+            assert_eq!(usize::try_from(sums.size).unwrap(), bytes.len());
+            assert!(fs::read(objects.path(name).unwrap()).unwrap() == bytes, "{name}");
+        }
+        let writer = objects.write("00/none").await.unwrap();
+        writer.finish().await.unwrap();
+        assert!(fs::read(objects.path("00/none").unwrap()).unwrap().is_empty());
+    }
 }

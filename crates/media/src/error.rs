@@ -26,6 +26,14 @@ pub enum Fault {
     /// A file could not be read or written.
     #[error("a file could not be read or written")]
     Io(#[from] io::Error),
+    /// A sweep could not remove something from the disk.
+    #[error("{what} could not be removed")]
+    Unswept {
+        /// What.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
     /// A record could not be read.
     #[error("a record could not be read")]
     Record(#[from] RecordError),
@@ -48,6 +56,7 @@ impl Fault {
             Self::Io(error) => objects::is_disk_full(error),
             Self::Backend(_)
             | Self::Commit(_)
+            | Self::Unswept { .. }
             | Self::Record(_)
             | Self::Seal(_)
             | Self::Probe(_)

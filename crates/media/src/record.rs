@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::probe::MetaData;
 
+/// Characters of a VodSessionKey in the log.
+const SESSION_KEY_SHOWN: usize = 8;
+
 /// A record whose body this version cannot read.
 #[derive(Debug, thiserror::Error)]
-#[error("the record {key:?} cannot be read")]
+#[error("the record {} cannot be read", name(key))]
 pub struct RecordError {
     /// Which record.
     key: RecordKey,
@@ -161,6 +164,13 @@ impl Media {
 pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, RecordError> {
     serde_json::from_slice(&record.body)
         .map_err(|source| RecordError { key: record.key.clone(), source })
+}
+
+/// A record for the log. Of a session only the beginning is told: its VodSessionKey is a secret.
+fn name(key: &RecordKey) -> String {
+    let shown = if key.kind == RecordKind::Session { SESSION_KEY_SHOWN } else { usize::MAX };
+    let id: String = key.id.chars().take(shown).collect();
+    format!("{:?} {id} of application {}", key.kind, key.app)
 }
 
 #[expect(clippy::expect_used, reason = "records hold nothing that JSON cannot say")]

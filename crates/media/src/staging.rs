@@ -81,27 +81,21 @@ pub(crate) struct Part {
 
 impl Staging {
     /// Reads what is there. What an interrupted call left (an upload without head, a part without
-    /// name) is removed. An upload whose head is there and cannot be read is let be: it may be
-    /// readable at the next start, and must not keep this one from serving.
+    /// name) is removed. An upload that is there and cannot be read, and what cannot be removed, is
+    /// let be: that may be otherwise at the next start, and must not keep this one from serving.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
         let mut uploads = BTreeMap::new();
         for entry in fs::read_dir(root)? {
             let directory = entry?.path();
-            let head = match fs::read(directory.join(HEAD)) {
-                Ok(bytes) => serde_json::from_slice(&bytes).ok(),
-                Err(error) if is_absent(&error) => None,
+            match read_upload(&directory) {
+                Ok(Some(upload)) => {
+                    uploads.insert(upload.id.clone(), Arc::new(upload));
+                }
+                Ok(None) => {}
                 Err(error) => {
                     let directory = directory.display();
                     tracing::warn!(%error, %directory, "an upload cannot be read and is let be");
-                    continue;
                 }
-            };
-            match read_upload(&directory, head)? {
-                Some(upload) => {
-                    uploads.insert(upload.id.clone(), Arc::new(upload));
-                }
-                None if directory.is_dir() => fs::remove_dir_all(&directory)?,
-                None => fs::remove_file(&directory)?,
             }
         }
         Ok(Self { root: root.to_owned(), uploads: Mutex::new(uploads) })
@@ -268,9 +262,18 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn read_upload(directory: &Path, head: Option<Head>) -> io::Result<Option<Upload>> {
+/// Reads an upload; none: there was none, and what was there is removed.
+fn read_upload(directory: &Path) -> io::Result<Option<Upload>> {
+    let head: Option<Head> = match fs::read(directory.join(HEAD)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+        Err(error) if is_absent(&error) => None,
+        Err(error) => return Err(error),
+    };
     let id = directory.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let (Some(head), Some(id)) = (head, id) else { return Ok(None) };
+    let (Some(head), Some(id)) = (head, id) else {
+        let remove = if directory.is_dir() { fs::remove_dir_all } else { fs::remove_file };
+        return remove(directory).map(|()| None);
+    };
     let mut parts = Parts::default();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

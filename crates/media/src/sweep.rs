@@ -1,9 +1,12 @@
 //! Removes what nobody needs: garbage objects, sessions past their time, parts without a session.
 //!
+//! What cannot be removed or read is passed over and told of at the end: one bad record or file must
+//! not keep everything else on the disk.
+//!
 //! A session is removed an hour after it was first *seen* to be past its time, by the monotonic clock:
 //! a step of the wall clock must not cost anybody an upload. Nothing else is removed by time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use model::Mono;
@@ -20,45 +23,72 @@ const OVERDUE_MS: u64 = 3_600_000;
 const SESSIONS_MS: u64 = 600_000;
 /// Garbage removed in one commit.
 const GARBAGE_BATCH: usize = 256;
+/// Objects that one sweep may fail to remove before it gives up.
+const UNSWEPT_MAX: usize = 65_536;
 /// Sessions on a page.
 const SESSION_PAGE: usize = 500;
 
 impl Library {
     /// Does what time and crashes have left to do. Call it before serving and then every half minute
-    /// or so; calls do not overlap.
+    /// or so; calls do not overlap. All of it is tried; the error is the first of what failed, and
+    /// no reason not to serve.
     pub async fn tick(&self) -> Result<(), Fault> {
-        self.sweep_sessions().await?;
-        self.sweep_staging().await?;
-        self.sweep_garbage().await
+        let mut first = FirstError::default();
+        first.note(self.sweep_sessions().await);
+        first.note(self.sweep_staging().await);
+        first.note(self.sweep_garbage().await);
+        first.into()
     }
 
-    /// Removes garbage objects from the disk.
+    /// Removes garbage objects from the disk, past those that cannot be removed.
     pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.sweeping.lock().await;
+        let mut first = FirstError::default();
+        let mut stuck = HashSet::new();
         loop {
-            // what is being written is listed too, and must not push out what can go
-            let batch = GARBAGE_BATCH + self.writing.sweep_begins();
-            let garbage = self.backend.garbage(batch).await?;
+            // what is being written or stuck is listed too, and must not push out what can go; as many
+            // again as are stuck, so that passing many of them takes few lists
+            let batch = GARBAGE_BATCH.max(stuck.len()) + stuck.len() + self.writing.sweep_begins();
+            let mut garbage = self.backend.garbage(batch).await?;
             let full = garbage.len() >= batch;
-            let mut swept = Vec::with_capacity(garbage.len());
-            for name in garbage {
-                if self.writing.is_spared(&name) {
-                    continue;
-                }
-                match self.objects.remove(&name).await {
-                    Ok(()) => swept.push(name),
-                    Err(error) => tracing::warn!(%error, name, "an object was not removed"),
-                }
+            garbage.retain(|name| !stuck.contains(name));
+            let mut progress = false;
+            for names in garbage.chunks(GARBAGE_BATCH) {
+                progress |= self.remove_garbage(names, &mut stuck, &mut first).await?;
             }
-            let progress = !swept.is_empty();
-            if progress {
-                let commit = Commit { swept, ..Commit::default() };
-                self.commit(commit).await.map_err(fault)?;
-            }
-            if !(full && progress) {
-                return Ok(());
+            if !(full && progress) || stuck.len() >= UNSWEPT_MAX {
+                return first.into();
             }
         }
+    }
+
+    /// Removes objects, and then their names from the list; whether any was removed or found stuck.
+    async fn remove_garbage(
+        &self,
+        names: &[String],
+        stuck: &mut HashSet<String>,
+        first: &mut FirstError,
+    ) -> Result<bool, Fault> {
+        let mut swept = Vec::with_capacity(names.len());
+        let known = stuck.len();
+        for name in names {
+            if self.writing.is_spared(name) {
+                continue;
+            }
+            match self.objects.remove(name).await {
+                Ok(()) => swept.push(name.clone()),
+                Err(source) => {
+                    let what = format!("the object {name}");
+                    first.note(Err(Fault::Unswept { what, source }));
+                    stuck.insert(name.clone());
+                }
+            }
+        }
+        let progress = !swept.is_empty() || stuck.len() > known;
+        if !swept.is_empty() {
+            self.commit(Commit { swept, ..Commit::default() }).await.map_err(fault)?;
+        }
+        Ok(progress)
     }
 
     /// Removes sessions that are long past their time, with what was uploaded and never committed.
@@ -67,6 +97,7 @@ impl Library {
         if !self.is_time_for_sessions(now.mono) {
             return Ok(());
         }
+        let mut first = FirstError::default();
         let mut overdue = HashMap::new();
         let mut query = RecordQuery {
             kind: RecordKind::Session,
@@ -79,7 +110,13 @@ impl Library {
             let page = self.backend.find(query.clone()).await?;
             query.after = page.records.last().map(|record| record.key.clone());
             for found in page.records {
-                let session: Session = record::read(&found)?;
+                let session: Session = match record::read(&found) {
+                    Ok(session) => session,
+                    Err(error) => {
+                        first.note(Err(error.into()));
+                        continue;
+                    }
+                };
                 if session.expires > now.wall {
                     continue;
                 }
@@ -87,12 +124,12 @@ impl Library {
                 if now.mono.since_ms(since) < OVERDUE_MS {
                     overdue.insert(found.key, since);
                 } else {
-                    self.end_session(found.key, found.version, &session).await?;
+                    first.note(self.end_session(found.key, found.version, &session).await);
                 }
             }
             if !page.more {
                 *self.overdue.lock().unwrap_or_else(PoisonError::into_inner) = overdue;
-                return Ok(());
+                return first.into();
             }
         }
     }
@@ -135,15 +172,24 @@ impl Library {
 
     /// Removes staged parts whose session is gone or committed, or whose object is there already.
     async fn sweep_staging(&self) -> Result<(), Fault> {
+        let mut first = FirstError::default();
         for upload in self.staging.all() {
-            if !self.is_needed(&upload).await? {
-                let mut parts = upload.parts.lock().await;
-                if !parts.closed {
-                    self.staging.remove(&upload, &mut parts).await?;
-                }
-            }
+            first.note(self.sweep_upload(&upload).await);
         }
-        Ok(())
+        first.into()
+    }
+
+    async fn sweep_upload(&self, upload: &Arc<Upload>) -> Result<(), Fault> {
+        if self.is_needed(upload).await? {
+            return Ok(());
+        }
+        let mut parts = upload.parts.lock().await;
+        if parts.closed {
+            return Ok(());
+        }
+        let removed = self.staging.remove(upload, &mut parts).await;
+        removed
+            .map_err(|source| Fault::Unswept { what: format!("the upload {}", upload.id), source })
     }
 
     async fn is_needed(&self, upload: &Arc<Upload>) -> Result<bool, Fault> {
@@ -156,6 +202,24 @@ impl Library {
         let object: Option<(Object, u64)> =
             self.one(record::object_key(head.app, &head.key)).await?;
         Ok(object.is_none_or(|(object, _)| object.upload.as_ref() != Some(&upload.id)))
+    }
+}
+
+/// The first error of many things that are tried each on its own.
+#[derive(Debug, Default)]
+pub(crate) struct FirstError(Option<Fault>);
+
+impl FirstError {
+    pub(crate) fn note(&mut self, outcome: Result<(), Fault>) {
+        if let Err(fault) = outcome {
+            self.0.get_or_insert(fault);
+        }
+    }
+}
+
+impl From<FirstError> for Result<(), Fault> {
+    fn from(first: FirstError) -> Self {
+        first.0.map_or(Ok(()), Err)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use queue::{Backend, Commit};
+use media::Fault;
+use queue::{Backend, Commit, RecordKey, RecordKind, RecordPut};
 
 use crate::world::{APP, MIB, World, application, noise, wav};
 
@@ -39,8 +40,8 @@ async fn parts_without_a_session_go() {
     world.put_part(&grant, (key, &id, 1), &noise(MIB, 1)).await.unwrap();
     world.library.tick().await.unwrap();
     assert_eq!(world.staged_files().len(), 2);
-    let delete = vec![queue::RecordKey {
-        kind: queue::RecordKind::Session,
+    let delete = vec![RecordKey {
+        kind: RecordKind::Session,
         app: APP,
         id: applied.vod_session_key.clone(),
     }];
@@ -149,4 +150,81 @@ async fn many_uploads_under_way_do_not_keep_garbage_on_the_disk() {
     let world = world.restart().await;
     assert!(world.garbage().await.is_empty());
     assert_eq!(world.object_files().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_swept_keeps_nothing_else_from_it() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    world.put(&grant, &applied.session.media_key, b"never").await.unwrap();
+    let (ended, other) = world.apply("mp4").await;
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        uploads.push(world.library.initiate(&other, &ended.session.media_key).await.unwrap());
+    }
+    uploads.sort();
+    // no directory any more: neither can it be removed as one
+    let broken = world.dir.path().join("staging").join(&uploads[0]);
+    std::fs::remove_dir_all(&broken).unwrap();
+    std::fs::write(&broken, b"").unwrap();
+    let session = |id: &str| RecordKey { kind: RecordKind::Session, app: APP, id: id.to_owned() };
+    let body = b"no session".as_slice().into();
+    let unreadable = RecordPut { key: session("!unreadable"), body, terms: Vec::new() };
+    let commit = Commit {
+        delete: vec![session(&ended.vod_session_key)],
+        put: vec![unreadable],
+        garbage: vec!["zz/gone".to_owned()],
+        ..Commit::default()
+    };
+    world.backend.commit(commit).await.unwrap();
+    world.pass(DAY_MS);
+    let error = world.library.tick().await.unwrap_err();
+    assert!(matches!(error, Fault::Record(_)), "the first error: {error:?}");
+    assert!(world.garbage().await.is_empty());
+    assert_eq!(world.staged_files(), [broken]);
+    world.pass(HOUR_MS);
+    world.library.tick().await.unwrap_err();
+    assert!(world.library.grant(&applied.session.secret_id).await.unwrap().is_none());
+    assert!(world.object_files().is_empty());
+    world.library.tick().await.unwrap();
+}
+
+#[tokio::test]
+async fn parts_that_cannot_be_read_or_removed_keep_no_library_from_opening() {
+    let world = World::new().await;
+    let (applied, grant) = world.apply("mp4").await;
+    let key = &applied.session.media_key;
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        uploads.push(world.library.initiate(&grant, key).await.unwrap());
+    }
+    // a name that is no part's is removed, but this is no file
+    let broken = world.dir.path().join("staging").join(&uploads[0]);
+    std::fs::create_dir(broken.join("no part")).unwrap();
+    let library = world.open_again().unwrap();
+    let listed = library.uploads(&grant).await.unwrap();
+    assert_eq!(listed.iter().map(|row| &row.id).collect::<Vec<_>>(), [&uploads[1]]);
+    assert!(broken.exists());
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_removed_keep_no_others_on_the_disk() {
+    let world = World::new().await;
+    let objects = world.dir.path().join("objects");
+    let stuck = |n: usize| format!("00/{n:04}");
+    for n in 0..300 {
+        std::fs::create_dir_all(objects.join(stuck(n)).join("in the way")).unwrap();
+    }
+    std::fs::create_dir(objects.join("zz")).unwrap();
+    let mut garbage: Vec<String> = (0..300).map(stuck).collect();
+    for n in 0..600 {
+        let name = format!("zz/{n}");
+        std::fs::write(objects.join(&name), b"deleted").unwrap();
+        garbage.push(name);
+    }
+    world.backend.commit(Commit { garbage, ..Commit::default() }).await.unwrap();
+    let error = world.library.tick().await.unwrap_err();
+    assert!(error.to_string().contains("00/0000"), "{error}");
+    assert!(world.object_files().is_empty());
+    assert_eq!(world.garbage().await, (0..300).map(stuck).collect::<Vec<_>>());
 }

@@ -13,6 +13,7 @@ pub mod catalogue;
 mod commit;
 mod delete;
 mod describe;
+mod destroyed;
 mod digest;
 mod error;
 mod incoming;

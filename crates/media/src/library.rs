@@ -1,6 +1,6 @@
 //! The library itself: what it is made of, and the little that every operation needs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +60,8 @@ pub struct Library {
     pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
     /// When the sessions were last looked at.
     pub(crate) looked: Mutex<Option<Mono>>,
+    /// Destroyed applications that have been swept since the start.
+    pub(crate) emptied: Mutex<HashSet<AppId>>,
 }
 
 /// An object that may be served, with its application's consent checked.
@@ -89,6 +91,7 @@ impl Library {
             sweeping: tokio::sync::Mutex::default(),
             overdue: Mutex::default(),
             looked: Mutex::default(),
+            emptied: Mutex::default(),
         })
     }
 

@@ -1,4 +1,5 @@
-//! Removes what nobody needs: garbage objects, sessions past their time, parts without a session.
+//! Removes what nobody needs: garbage objects, sessions past their time, parts without a session,
+//! and with [`crate::destroyed`] what belonged to destroyed applications.
 //!
 //! What cannot be removed or read is passed over and told of at the end: one bad record or file must
 //! not keep everything else on the disk.
@@ -34,6 +35,7 @@ impl Library {
     /// no reason not to serve.
     pub async fn tick(&self) -> Result<(), Fault> {
         let mut first = FirstError::default();
+        first.note(self.sweep_destroyed().await);
         first.note(self.sweep_sessions().await);
         first.note(self.sweep_staging().await);
         first.note(self.sweep_garbage().await);

@@ -7,6 +7,8 @@ mod commit;
 #[cfg(test)]
 mod delete;
 #[cfg(test)]
+mod destroyed;
+#[cfg(test)]
 mod multipart;
 #[cfg(test)]
 mod probe;

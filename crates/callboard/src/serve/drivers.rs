@@ -46,17 +46,20 @@ pub(super) async fn tick_backend(
     }
 }
 
-/// Ticks the library until `stop`.
+/// Ticks the library until `stop`. What fails tick after tick is told once.
 pub(super) async fn tick_library(library: Arc<Library>, stop: CancellationToken) {
     let mut ticks = interval(LIBRARY_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = String::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = library.tick().await {
-            tracing::warn!(error = chain(&error), "the library cannot be swept");
+        let trouble = library.tick().await.map_or_else(|error| chain(&error), |()| String::new());
+        if !trouble.is_empty() && trouble != told {
+            tracing::warn!(error = trouble, "the library was not swept as a whole");
         }
+        told = trouble;
     }
 }

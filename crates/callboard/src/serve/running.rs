@@ -110,9 +110,10 @@ impl Running {
         let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
         let library = parts::library(launch, &base, public_url)
             .map_err(|error| Failure::io("the library cannot be opened", &error))?;
-        library.tick().await.map_err(|error| {
-            Failure::new(Exit::Io, format!("the library cannot be swept: {}", chain(&error)))
-        })?;
+        // a file or a record that cannot be swept must not keep the queue from being served
+        if let Err(error) = library.tick().await {
+            tracing::error!(error = chain(&error), "the library was not swept as a whole");
+        }
         let gateway = parts::gateway(config, &base, &library, &policy);
         let worker = parts::worker(config, &base, &policy)?;
 

@@ -6,11 +6,16 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
+use callboard::clock::SystemClock;
 use callboard::config::{self, Environment, Flag};
 use callboard::serve::{Launch as Start, Running};
+use model::AppId;
+use queue::{Backend as _, Commit, RecordKey, RecordKind, RecordPut, Silent};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use store::{Options, Store};
 use tokio::io::AsyncWriteExt as _;
 
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY};
@@ -190,6 +195,33 @@ async fn a_start_that_fails_at_its_end_leaves_nothing_running() {
     fs::remove_dir(&endpoint).unwrap();
     let server = Running::start(within(dir.path())).await.unwrap();
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_or_an_upload_that_cannot_be_swept_stops_no_start() {
+    let dir = tempfile::tempdir().unwrap();
+    Running::start(within(dir.path())).await.unwrap().stop().await.unwrap();
+    let options = Options { durable: false, reserve_bytes: 0, ..Options::new(dir.path()) };
+    let clock = Arc::new(SystemClock::start());
+    let store = Store::open(&options, clock, Arc::new(Silent)).unwrap();
+    let key = RecordKey {
+        kind: RecordKind::Session,
+        app: AppId(1_250_000_000),
+        id: "unreadable".to_owned(),
+    };
+    let put = vec![RecordPut { key, body: "no session".into(), terms: Vec::new() }];
+    store.commit(Commit { put, ..Commit::default() }).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let upload = dir.path().join("staging/upload");
+    fs::create_dir_all(upload.join("no part")).unwrap();
+    let head = r#"{"app": 1250000000, "session": "x", "key": "x", "at": 0}"#;
+    fs::write(upload.join("upload.json"), head).unwrap();
+
+    let server = Running::start(within(dir.path())).await.unwrap();
+    assert_eq!(get(&format!("http://{}", server.ops_address()), "/readyz").await, "ok\n");
+    server.stop().await.unwrap();
+    assert!(upload.exists());
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub(crate) async fn handle(library: &Library, parts: &Parts) -> Response {
     }
 }
 
-/// Answers GET or HEAD of an object: 200, 206, 304 or 416.
+/// Answers GET or HEAD of an object: 200, 206, 304, 412 or 416.
 pub(crate) async fn serve(
     library: &Library,
     served: &Served,
@@ -65,6 +65,9 @@ pub(crate) async fn serve(
 ) -> Result<Response, Fault> {
     let object = &served.object;
     let facts = condition::Facts::new(&object.etag, object.at);
+    if facts.is_another(headers) {
+        return Ok(with_facts(plain(StatusCode::PRECONDITION_FAILED), served, &facts));
+    }
     if facts.is_known(headers) {
         return Ok(with_facts(plain(StatusCode::NOT_MODIFIED), served, &facts));
     }

@@ -87,12 +87,17 @@ fn token(parts: &Parts, query: &str) -> Option<Vec<u8>> {
 
 /// The host that a request is for, without port: of an absolute-form target, else of its header.
 pub(super) fn host(parts: &Parts) -> Option<&str> {
-    let host = match parts.uri.host() {
-        Some(host) => host,
-        None => parts.headers.get(HOST)?.to_str().ok()?,
-    };
+    let host = authority(parts)?;
     let port = host.rfind(':').filter(|at| {
         host.get(at + 1..).is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
     });
     port.map_or(Some(host), |at| host.get(..at))
+}
+
+/// The same with its port, if it has one.
+pub(super) fn authority(parts: &Parts) -> Option<&str> {
+    match parts.uri.authority() {
+        Some(authority) => authority.as_str().rsplit('@').next(),
+        None => parts.headers.get(HOST)?.to_str().ok(),
+    }
 }

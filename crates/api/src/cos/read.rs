@@ -90,6 +90,10 @@ pub(super) async fn object(
         let text = "The requested range is not satisfiable.";
         return Err(CosError::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", text));
     }
+    if response.status() == StatusCode::PRECONDITION_FAILED {
+        let text = "At least one of the preconditions you specified did not hold.";
+        return Err(CosError::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", text));
+    }
     let crc64 = HeaderValue::from(served.object.crc64);
     response.headers_mut().insert("x-cos-hash-crc64ecma", crc64);
     Ok(response)

@@ -71,9 +71,8 @@ pub(super) async fn complete(
     let named = xml::named_parts(&small_body(body).await?)?;
     let bucket = grant.session.bucket.clone();
     let object = library.complete(grant, key, upload, named).await?;
-    let host = identify::host(parts).unwrap_or_default();
-    let location = format!("http://{host}/{key}");
-    let response = document(xml::completed(&location, &bucket, key, &object.etag));
+    let authority = identify::authority(parts).unwrap_or_default();
+    let response = document(xml::completed(authority, &bucket, key, &object.etag));
     Ok(with_sums(response, &object.etag, object.crc64))
 }
 

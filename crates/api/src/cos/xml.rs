@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::CosError;
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-/// What `encoding-type=url` leaves alone.
+/// What `encoding-type=url` and a Location leave alone.
 const URL: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
@@ -70,16 +70,17 @@ pub(super) fn initiated(bucket: &str, key: &str, upload_id: &str) -> String {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Completed<'a> {
-    location: &'a str,
+    location: String,
     bucket: &'a str,
     key: &'a str,
     #[serde(rename = "ETag")]
     etag: String,
 }
 
-/// The answer to Complete; the Python SDK insists on the ETag.
-pub(super) fn completed(location: &str, bucket: &str, key: &str, etag: &str) -> String {
+/// The answer to Complete, sent to `authority`; the Python SDK insists on the ETag.
+pub(super) fn completed(authority: &str, bucket: &str, key: &str, etag: &str) -> String {
     let etag = format!("\"{etag}\"");
+    let location = format!("http://{authority}/{}", utf8_percent_encode(key, URL));
     write("CompleteMultipartUploadResult", &Completed { location, bucket, key, etag })
 }
 

@@ -1,11 +1,13 @@
-//! Conditional requests: `If-None-Match`, `If-Modified-Since`, `If-Range`.
+//! Conditional requests: `If-Match`, `If-Unmodified-Since`, `If-None-Match`, `If-Modified-Since`,
+//! `If-Range`.
 //!
 //! An object never changes under its ETag, so a client that names the ETag has the bytes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE};
+use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::header::{IF_RANGE, IF_UNMODIFIED_SINCE};
 use model::Timestamp;
 
 /// What a condition is held against.
@@ -26,16 +28,20 @@ impl Facts {
         Self { etag, last_modified: httpdate::fmt_http_date(modified), modified }
     }
 
+    /// Whether this is not the object that the client means.
+    pub(super) fn is_another(&self, headers: &HeaderMap) -> bool {
+        match self.is_listed(headers, IF_MATCH, "") {
+            Some(listed) => !listed,
+            None => date(headers, IF_UNMODIFIED_SINCE).is_some_and(|at| self.modified > at),
+        }
+    }
+
     /// Whether the client has the object already.
     pub(super) fn is_known(&self, headers: &HeaderMap) -> bool {
-        let mut names = headers.get_all(IF_NONE_MATCH).iter().peekable();
-        if names.peek().is_some() {
-            let text = |value: &http::HeaderValue| value.to_str().map(str::to_owned).ok();
-            return names.filter_map(text).any(|list| self.is_listed(&list));
+        match self.is_listed(headers, IF_NONE_MATCH, "W/") {
+            Some(listed) => listed,
+            None => date(headers, IF_MODIFIED_SINCE).is_some_and(|at| self.modified <= at),
         }
-        let since = headers.get(IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
-        let since = since.and_then(|text| httpdate::parse_http_date(text).ok());
-        since.is_some_and(|since| self.modified <= since)
     }
 
     /// Whether a range of this object is what the client wants; else it wants the whole.
@@ -44,11 +50,22 @@ impl Facts {
         value.to_str().is_ok_and(|text| text == self.etag || text == self.last_modified)
     }
 
-    fn is_listed(&self, list: &str) -> bool {
-        let names = list.split(',').map(str::trim);
-        let mut names = names.map(|name| name.strip_prefix("W/").unwrap_or(name));
-        names.any(|name| name == "*" || name == self.etag)
+    /// Whether a list of ETags names this object, whether or not they have the prefix; none: there is
+    /// no list.
+    fn is_listed(&self, headers: &HeaderMap, header: HeaderName, prefix: &str) -> Option<bool> {
+        let mut lists = headers.get_all(header).iter().peekable();
+        lists.peek()?;
+        let names = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+        let names = names.map(str::trim);
+        let mut names = names.map(|name| name.strip_prefix(prefix).unwrap_or(name));
+        Some(names.any(|name| name == "*" || name == self.etag))
     }
+}
+
+/// The date of a header; none, too, if it cannot be read, because such a header is to be ignored.
+fn date(headers: &HeaderMap, header: HeaderName) -> Option<SystemTime> {
+    let text = headers.get(header)?.to_str().ok()?;
+    httpdate::parse_http_date(text).ok()
 }
 
 #[cfg(test)]
@@ -61,8 +78,8 @@ mod tests {
     fn conditions_follow_the_etag_first_and_the_time_second() {
         let facts = Facts::new("ab", Timestamp(784_111_777_999));
         assert_eq!(facts.last_modified, "Sun, 06 Nov 1994 08:49:37 GMT");
-        let known = |pairs: &[(http::HeaderName, &'static str)]| {
-            let pair = |(name, value): &(http::HeaderName, &'static str)| {
+        let known = |pairs: &[(HeaderName, &'static str)]| {
+            let pair = |(name, value): &(HeaderName, &'static str)| {
                 (name.clone(), HeaderValue::from_static(value))
             };
             facts.is_known(&pairs.iter().map(pair).collect())
@@ -77,6 +94,36 @@ mod tests {
             (IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:38 GMT")
         ]));
         assert!(!known(&[]));
+    }
+
+    #[test]
+    fn an_object_that_is_not_meant_is_told_apart() {
+        let facts = Facts::new("ab", Timestamp(784_111_777_999));
+        let another = |pairs: &[(HeaderName, &'static str)]| {
+            let pair = |(name, value): &(HeaderName, &'static str)| {
+                (name.clone(), HeaderValue::from_static(value))
+            };
+            facts.is_another(&pairs.iter().map(pair).collect())
+        };
+        for (name, value) in [
+            (IF_MATCH, "\"ab\""),
+            (IF_MATCH, "\"x\",\"ab\""),
+            (IF_MATCH, "*"),
+            (IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (IF_UNMODIFIED_SINCE, "some day"),
+        ] {
+            assert!(!another(&[(name, value)]), "{value}");
+        }
+        for (name, value) in [
+            (IF_MATCH, "\"x\""),
+            (IF_MATCH, "W/\"ab\""),
+            (IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"),
+        ] {
+            assert!(another(&[(name, value)]), "{value}");
+        }
+        let old = (IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT");
+        assert!(!another(&[(IF_MATCH, "\"ab\""), old]), "the ETag alone decides");
+        assert!(!another(&[]));
     }
 
     #[test]

@@ -362,6 +362,57 @@ async fn parts_are_listed_completed_and_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_completed_object_is_where_its_location_says() {
+    let server = Server::start().await;
+    let upload = Upload::new(&server).await;
+    let directory = upload.path().rsplit_once('/').unwrap().0;
+    let path = format!("{directory}/a%20%26%20%E4%B8%AD%25%3F%23.ts");
+    let local = format!("127.0.0.1:{}", server.addr.port());
+    let at = |method: &str, query: &str| {
+        upload.plain(method, &format!("{path}{query}")).with("Host", &local)
+    };
+    let initiated = server.send(&upload.sign(at("POST", "?uploads"))).await;
+    let id = element_of(&String::from_utf8(initiated.body).unwrap(), "UploadId").to_owned();
+    let part = upload.sign(at("PUT", &format!("?partNumber=1&uploadId={id}")).body("bytes"));
+    let etag = server.send(&part).await.header("etag").unwrap().to_owned();
+    let document = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>\
+         </CompleteMultipartUpload>"
+    );
+    let complete = at("POST", &format!("?uploadId={id}")).body(document.as_str());
+    let answer = server.send(&upload.sign(complete)).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(element_of(&text, "Location"), format!("http://{local}{path}"));
+    let mut absolute = at("POST", &format!("?uploadId={id}")).body(document.as_str());
+    absolute.target = format!("http://{}:81{}", upload.host(), absolute.target);
+    let answer = server.send(&upload.sign(absolute.with("Host", &upload.host()))).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(element_of(&text, "Location"), format!("http://{}:81{path}", upload.host()));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_not_the_expected_one_is_not_served() {
+    let server = Server::start().await;
+    let upload = Upload::new(&server).await;
+    let put = server.send(&upload.request("PUT", upload.path()).body("bytes")).await;
+    let etag = put.header("etag").unwrap().to_owned();
+    let get = async |name: &str, value: &str| {
+        server.send(&upload.request("GET", upload.path()).with(name, value)).await
+    };
+    assert_eq!(get("If-Match", &etag).await.body, b"bytes");
+    assert_eq!(get("If-Unmodified-Since", "Fri, 31 Dec 2100 00:00:00 GMT").await.status, 200);
+    for (name, value) in
+        [("If-Match", "\"x\""), ("If-Unmodified-Since", "Fri, 31 Dec 1999 00:00:00 GMT")]
+    {
+        let answer = get(name, value).await;
+        assert_eq!(refused(&answer), (412, "PreconditionFailed".to_owned()), "{name}");
+    }
+    assert_eq!(get("If-None-Match", &etag).await.status, 304);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn media_are_served_as_nothing_that_a_browser_runs() {
     let server = Server::start().await;
     let upload = Upload::new(&server).await;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::message::{code, message};
-use crate::server::{APP, ROOT, Server};
+use crate::message::{Message, code, message};
+use crate::server::{APP, NOW_S, ROOT, Server};
 
 struct Key(String, String);
 
@@ -41,6 +41,28 @@ async fn a_key_works_until_it_is_deleted() {
     let root = server.call("DeleteKey", json!({"KeyId": ROOT.0})).await;
     assert_eq!(code(&root), "FailedOperation");
     assert_eq!(code(&server.call("DescribeEventConfig", json!({})).await), "OK");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_has_a_form_in_pairs_only_as_json_text() {
+    let server = Server::start().await;
+    for (query, actions) in
+        [("Name=absent&Name=all", Value::Null), ("Name=all&Actions=%5B%5D", json!([]))]
+    {
+        let made = Message::new("GET", &format!("/?{query}"))
+            .with("Content-Type", "application/x-www-form-urlencoded")
+            .with("X-TC-Action", "CreateKey")
+            .with("X-TC-Version", "2018-07-17")
+            .with("X-TC-Timestamp", &NOW_S.to_string())
+            .signed(ROOT);
+        let made = server.send(&made).await.response();
+        assert_eq!(code(&made), "OK", "{made}");
+        let listed = server.call("DescribeKeys", json!({})).await;
+        let mut keys = listed["KeySet"].as_array().unwrap().iter();
+        let key = keys.find(|key| key["SecretId"] == made["SecretId"]).unwrap();
+        assert_eq!((&key["Name"], &key["Actions"]), (&json!("all"), &actions));
+    }
     server.stop().await;
 }
 

@@ -10,6 +10,7 @@ mod events;
 mod history;
 pub(crate) mod keys;
 mod library;
+mod signing;
 
 use std::sync::Arc;
 
@@ -54,6 +55,16 @@ impl Gateway {
             }
             Action::PurgeEvents(request) => {
                 history::purge(self, gate.app(request.sub_app_id).await?, request).await
+            }
+            Action::CreateSigningSecret(request) => {
+                signing::create(self, gate.app(request.sub_app_id).await?).await
+            }
+            Action::DescribeSigningSecrets(request) => {
+                Ok(signing::describe(&*gate.application(request.sub_app_id).await?))
+            }
+            Action::DeleteSigningSecret(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                signing::delete(self, app, &request.signing_secret_id).await
             }
             Action::CreateSubAppId(request) => {
                 gate.account()?;

@@ -45,6 +45,13 @@ pub(crate) fn open(
     }
 }
 
+/// That many random bytes, erased from memory when dropped.
+pub(crate) fn random_bytes<const LENGTH: usize>() -> Result<Zeroizing<[u8; LENGTH]>, io::Error> {
+    let mut bytes = Zeroizing::new([0; LENGTH]);
+    getrandom::fill(&mut *bytes)?;
+    Ok(bytes)
+}
+
 /// That many random letters and digits, each equally likely.
 pub(crate) fn random_text(length: usize) -> Result<String, io::Error> {
     let mut text = String::with_capacity(length);

@@ -263,7 +263,8 @@ Examples:
   callboard apps configure --mode PULL --upload on --delete on
   callboard apps configure 1250000001 --mode PUSH --url http://127.0.0.1:9000/vod --sign-key a1b2c3
   callboard apps off 1250000001
-  callboard apps destroy 1250000001";
+  callboard apps destroy 1250000001
+  callboard apps secrets --help                          Webhook-Signature, which covers the body";
 
 /// `callboard apps`.
 #[derive(Clone, Debug, Args)]
@@ -319,6 +320,47 @@ pub enum AppsCommand {
     },
     /// Say how events reach an application; what is not named keeps its value
     Configure(Configure),
+    /// Sign callbacks with Webhook-Signature: make, list and delete its secrets
+    Secrets(Secrets),
+}
+
+const SECRETS_HELP: &str = "\
+Sign covers the time T only. With a signing secret every callback also carries Webhook-Signature,
+which covers Webhook-Id, Webhook-Timestamp and the whole body; receivers check it with a library of
+Standard Webhooks (docs/receivers.md).
+
+To change a secret without losing a callback:
+  callboard apps secrets create          from now on callbacks carry both signatures
+                                         give the new secret to every receiver
+  callboard apps secrets list            newest first
+  callboard apps secrets delete ss-...   the old one
+
+Callbacks of another application: --app ID.";
+
+/// `callboard apps secrets`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SECRETS_HELP)]
+pub struct Secrets {
+    /// The application's SubAppId; the default application if absent
+    #[arg(long, value_name = "ID", global = true)]
+    pub app: Option<u64>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SecretsCommand,
+}
+
+/// What can be done with signing secrets.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Make a secret, which signs from now on; it is shown this once. At most two
+    Create,
+    /// List the secrets, newest first, without what is secret
+    List,
+    /// Delete a secret; nothing is signed with it from then on
+    Delete {
+        /// Its SigningSecretId
+        id: String,
+    },
 }
 
 /// `callboard apps configure`.

@@ -19,7 +19,25 @@ pub enum Mode {
 #[serde(transparent)]
 pub struct Sealed(pub String);
 
-/// What ModifyEventConfig sets for one application.
+/// A secret of Standard Webhooks, with which callbacks are signed besides `Sign`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningSecret {
+    /// The `SigningSecretId`.
+    pub id: String,
+    /// The `whsec_` text, sealed for this id in this application.
+    pub secret: Sealed,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl SigningSecret {
+    /// What the sealed secret is bound to, so that it opens in its own place only.
+    pub fn place(app: AppId, id: &str) -> String {
+        format!("{app}/{id}")
+    }
+}
+
+/// How one application's events reach it: what ModifyEventConfig sets, and the signing secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventConfig {
     /// PUSH unless the application says otherwise (facts: api/266/43011).
@@ -34,6 +52,10 @@ pub struct EventConfig {
     pub persistence: bool,
     /// SignKey, sealed; none: callbacks carry no `Sign` and no `T`.
     pub sign_key: Option<Sealed>,
+    /// Secrets of `Webhook-Signature`, newest first; none: callbacks carry no such header. Records
+    /// of versions before there were any lack this member.
+    #[serde(default)]
+    pub signing_secrets: Vec<SigningSecret>,
 }
 
 impl Default for EventConfig {
@@ -45,6 +67,7 @@ impl Default for EventConfig {
             delete: false,
             persistence: false,
             sign_key: None,
+            signing_secrets: Vec::new(),
         }
     }
 }

@@ -62,6 +62,9 @@ pub const TAG_KEY_CHARS_MAX: usize = 127;
 pub const TAG_VALUE_CHARS_MAX: usize = 255;
 /// Keys of an account.
 pub const KEYS_MAX: usize = 10_000;
+/// Signing secrets of an application: the one in use and, during a rotation, its successor. Each
+/// adds a signature to every callback.
+pub const SIGNING_SECRETS_MAX: usize = 2;
 /// Characters of a key's name.
 pub const KEY_NAME_CHARS_MAX: usize = 64;
 

@@ -1,7 +1,7 @@
 //! One attempt: the stored payload and the configuration become a request, the exchange an outcome.
 //!
 //! Everything that belongs to the attempt and not to the event is added here and now: `Sign`, `T`
-//! and the headers. Queues, leases and judgement are deliberately absent, so that a trial
+//! and the headers, `Webhook-Signature` among them. Queues, leases and judgement are deliberately absent, so that a trial
 //! notification can be sent the same way as a real one.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{AppId, Clock, EventConfig, EventId, EventKind, Timestamp, limits};
 use queue::{Attempt, Outcome};
 use sign::seal::{self, MasterKey, Purpose};
+use sign::webhook::SigningSecret;
 use url::Url;
 
 use crate::retry_after;
@@ -21,6 +22,7 @@ use crate::settings::Settings;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-callboard-attempt");
 const REPLAY: HeaderName = HeaderName::from_static("x-callboard-replay");
 
@@ -29,7 +31,7 @@ const REPLAY: HeaderName = HeaderName::from_static("x-callboard-replay");
 pub struct Delivery<'a> {
     /// The application, to which the SignKey is bound.
     pub app: AppId,
-    /// Its address and SignKey, as they are now.
+    /// Its address, SignKey and signing secrets, as they are now.
     pub config: &'a EventConfig,
     /// The event's identity, the same on every attempt and replay.
     pub event: EventId,
@@ -67,10 +69,11 @@ pub struct Sender {
 enum Unsendable {
     Url(url::ParseError),
     SignKey,
+    SigningSecret(String),
 }
 
 impl Sender {
-    /// A sender; `master` opens the SignKeys.
+    /// A sender; `master` opens the SignKeys and the signing secrets.
     pub fn new(
         client: Arc<Client>,
         master: MasterKey,
@@ -125,14 +128,12 @@ impl Sender {
         let sign = signature.as_deref().map(|sign| wire::event::Sign { sign, t });
         let (kind, payload) = (delivery.kind, delivery.payload);
         let body = wire::event::push_body(kind, payload, sign, self.unused_members_null);
+        let mut headers = self.headers(delivery, now);
+        if let Some(signatures) = self.webhook_signature(delivery, now, &body)? {
+            headers.insert(WEBHOOK_SIGNATURE, signatures);
+        }
         let timeout = Duration::from_millis(self.attempt_ms);
-        Ok(Request {
-            method: Method::POST,
-            url,
-            headers: self.headers(delivery, now),
-            body,
-            timeout,
-        })
+        Ok(Request { method: Method::POST, url, headers, body, timeout })
     }
 
     /// The `Sign` of this attempt, if the application has a SignKey.
@@ -148,8 +149,39 @@ impl Sender {
         Ok(Some(sign::callback::sign(key, t)))
     }
 
+    /// A signature of each signing secret, newest first, over the body as it goes out; none: the
+    /// application has no secret.
+    fn webhook_signature(
+        &self,
+        delivery: Delivery<'_>,
+        now: Timestamp,
+        body: &[u8],
+    ) -> Result<Option<HeaderValue>, Unsendable> {
+        let mut signatures = Vec::new();
+        for secret in &delivery.config.signing_secrets {
+            let opened = self.signing_secret(delivery.app, secret).ok_or_else(|| {
+                let (app, id) = (delivery.app, &secret.id);
+                tracing::error!(%app, id, "a signing secret cannot be opened; nothing is sent");
+                Unsendable::SigningSecret(id.clone())
+            })?;
+            let id = delivery.event.to_string();
+            signatures.push(sign::webhook::sign(&opened, &id, now.seconds(), body));
+        }
+        // Base64, commas and spaces: always a header value
+        Ok((!signatures.is_empty())
+            .then(|| HeaderValue::try_from(signatures.join(" ")).ok())
+            .flatten())
+    }
+
+    fn signing_secret(&self, app: AppId, secret: &model::SigningSecret) -> Option<SigningSecret> {
+        let place = model::SigningSecret::place(app, &secret.id);
+        let purpose = Purpose::signing_secret(&place);
+        let opened = seal::open_text(&self.master, purpose, &secret.secret.0).ok()?;
+        SigningSecret::parse(std::str::from_utf8(&opened).ok()?).ok()
+    }
+
     fn headers(&self, delivery: Delivery<'_>, now: Timestamp) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(6);
+        let mut headers = HeaderMap::with_capacity(7);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         // an EventId is hexadecimal, a dash and digits: always a header value
@@ -172,6 +204,10 @@ impl Unsendable {
             Self::SignKey => "the SignKey cannot be opened with this master.key; set it again \
                               with ModifyEventConfig"
                 .to_owned(),
+            Self::SigningSecret(id) => format!(
+                "the signing secret {id} cannot be opened with this master.key; delete it with \
+                 DeleteSigningSecret and make another"
+            ),
         };
         (Outcome::Refused, text)
     }

@@ -101,6 +101,12 @@ impl<'a> Purpose<'a> {
         Self { what: "sign-key", id }
     }
 
+    /// A signing secret of an application; `place` names both.
+    #[must_use]
+    pub const fn signing_secret(place: &'a str) -> Self {
+        Self { what: "signing-secret", id: place }
+    }
+
     /// The length of the first part goes in front, so that no two purposes have the same bytes.
     fn associated_data(self) -> Vec<u8> {
         let length = u64::try_from(self.what.len()).unwrap_or(u64::MAX).to_be_bytes();

@@ -12,6 +12,7 @@ mod history;
 mod media;
 mod publish;
 mod pull;
+mod signing;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -29,6 +30,7 @@ pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
 pub use media::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
+pub use signing::{CreateSigningSecret, DeleteSigningSecret, DescribeSigningSecrets};
 
 /// Declares [`ActionName`] and [`Action`] from one list: each name is also its request's type.
 macro_rules! actions {
@@ -101,6 +103,9 @@ actions! {
     CreateKey: |request| request.sub_app_id,
     DescribeKeys: |request| request.sub_app_id,
     DeleteKey: |request| request.sub_app_id,
+    CreateSigningSecret: |request| request.sub_app_id,
+    DescribeSigningSecrets: |request| request.sub_app_id,
+    DeleteSigningSecret: |request| request.sub_app_id,
 }
 
 impl ActionName {

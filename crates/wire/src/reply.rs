@@ -3,6 +3,8 @@
 //! Members that the spec lists are always written, null where it allows null: some clients decode
 //! strictly. RequestId is not here, `envelope` adds it. Ids and times are strings on the wire.
 
+mod signing;
+
 use model::{EventConfig, EventId, EventKind, FileId, Mode, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -13,12 +15,14 @@ use crate::event::PullItem;
 use crate::event::task::{MediaBasicInfo, MediaMetaData, Never};
 use crate::text::{self, Secret};
 
+pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
+
 /// One successful answer. The variants follow the answers' shapes; those with a RequestId only
 /// share [`Reply::Done`].
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// ModifyEventConfig, ConfirmEvents, DeleteMedia, ModifySubAppIdInfo, ModifySubAppIdStatus,
-    /// DeleteKey.
+    /// DeleteKey, DeleteSigningSecret.
     Done,
     /// DescribeEventConfig.
     EventConfig(EventConfigReply),
@@ -48,6 +52,10 @@ pub enum Reply {
     Key(KeyReply),
     /// DescribeKeys.
     Keys(KeysReply),
+    /// CreateSigningSecret.
+    SigningSecret(SigningSecretReply),
+    /// DescribeSigningSecrets.
+    SigningSecrets(SigningSecretsReply),
 }
 
 impl Reply {
@@ -72,6 +80,8 @@ impl Reply {
             Self::Purged(reply) => serde_json::to_writer(out, reply)?,
             Self::Key(reply) => serde_json::to_writer(out, reply)?,
             Self::Keys(reply) => serde_json::to_writer(out, reply)?,
+            Self::SigningSecret(reply) => serde_json::to_writer(out, reply)?,
+            Self::SigningSecrets(reply) => serde_json::to_writer(out, reply)?,
         }
         Ok(())
     }

@@ -21,5 +21,6 @@ mod rates;
 mod replay;
 mod round;
 mod server;
+mod signing;
 mod start;
 mod traps;

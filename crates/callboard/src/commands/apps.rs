@@ -4,9 +4,10 @@ use client::Client;
 use serde_json::{Map, Value, json};
 
 use super::{find, items, print, with, with_app, without_request_id};
-use crate::args::{Apps, AppsCommand, Configure, ModeArg, SwitchArg};
+use crate::args::{Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg};
 use crate::config::Environment;
 use crate::failure::{Exit, Failure};
+use crate::out;
 
 /// Applications on a page of DescribeSubAppIds (documented maximum: 200).
 const PAGE: u64 = 200;
@@ -32,6 +33,29 @@ pub async fn run(args: &Apps, environment: &Environment) -> Result<(), Failure> 
         AppsCommand::Configure(configure) => {
             call(&client, "ModifyEventConfig", changes(configure)?).await?;
             show(&client, configure.id).await
+        }
+        AppsCommand::Secrets(secrets) => signing_secrets(&client, secrets).await,
+    }
+}
+
+/// The secrets of Webhook-Signature.
+async fn signing_secrets(client: &Client, args: &Secrets) -> Result<(), Failure> {
+    let params = with_app(json!({}), args.app);
+    match &args.command {
+        SecretsCommand::Create => {
+            let mut secret = client.call("CreateSigningSecret", params).await?;
+            without_request_id(&mut secret);
+            print(&secret)?;
+            out::note("This is the only time that the Secret is shown.");
+            Ok(())
+        }
+        SecretsCommand::List => {
+            let answer = client.call("DescribeSigningSecrets", params).await?;
+            items(&answer, "SigningSecretSet").iter().try_for_each(print)
+        }
+        SecretsCommand::Delete { id } => {
+            let params = with(params, "SigningSecretId", Some(id));
+            call(client, "DeleteSigningSecret", params).await
         }
     }
 }

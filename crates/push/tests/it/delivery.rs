@@ -6,7 +6,8 @@ use egress::Policy;
 use model::{Mode, limits};
 use push::Settings;
 use queue::{Backend, State};
-use sign::seal::MasterKey;
+use sign::seal::{self, MasterKey, Purpose};
+use sign::webhook::{self, SigningSecret};
 use testkit::receiver::{Reaction, Received, Receiver};
 
 use crate::bed::{APP, Bed, SIGN_KEY, START, master, sealed, settings};
@@ -197,4 +198,58 @@ async fn a_failure_at_a_receiver_that_was_left_delays_nothing() {
     assert_eq!(bed.attempts(APP, id).await.len(), 1);
     bed.store.tick().await.unwrap();
     assert_eq!(bed.state(APP, id).await, State::Ready);
+}
+
+#[tokio::test]
+async fn every_signing_secret_signs_what_goes_out_newest_first() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    bed.configure(APP, |config| {
+        config.sign_key = Some(sealed(APP, &master()));
+        config.signing_secrets = vec![signing_secret("new", 2), signing_secret("old", 1)];
+    })
+    .await;
+    let id = bed.publish(APP, 1).await[0].to_string();
+    bed.drive().await;
+
+    let seen = last(&receiver);
+    assert_eq!(seen.header("webhook-id"), id);
+    let signatures: Vec<&str> = seen.header("webhook-signature").split(' ').collect();
+    assert_eq!(signatures.len(), 2);
+    for (signature, byte) in signatures.into_iter().zip([2, 1]) {
+        let secret = SigningSecret::from_bytes(&[byte; 32]).unwrap();
+        let t = START.seconds();
+        assert!(webhook::verify(&secret, &id, t, &seen.body, signature), "{signature}");
+        let changed = seen.body.iter().copied().map(|b| if b == b'0' { b'1' } else { b });
+        let changed: Vec<u8> = changed.collect();
+        assert_ne!(changed, seen.body);
+        assert!(!webhook::verify(&secret, &id, t, &changed, signature));
+    }
+    bed.configure(APP, |config| config.signing_secrets.clear()).await;
+    bed.publish(APP, 1).await;
+    bed.drive().await;
+    assert_eq!(last(&receiver).header("webhook-signature"), "");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_a_signing_secret_cannot_be_opened() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    // sealed for another id
+    let moved = model::SigningSecret { id: "new".to_owned(), ..signing_secret("old", 1) };
+    bed.configure(APP, |config| config.signing_secrets = vec![moved]).await;
+    let id = bed.publish(APP, 1).await[0];
+    bed.drive().await;
+    assert_eq!(bed.state(APP, id).await, State::Delayed);
+    assert!(receiver.received().is_empty());
+    let attempts = bed.attempts(APP, id).await;
+    assert!(attempts[0].error.contains("signing secret new"), "{}", attempts[0].error);
+}
+
+fn signing_secret(id: &str, byte: u8) -> model::SigningSecret {
+    let text = SigningSecret::from_bytes(&[byte; 32]).unwrap().reveal();
+    let place = model::SigningSecret::place(APP, id);
+    let purpose = Purpose::signing_secret(&place);
+    let sealed = seal::seal_text(&master(), &[byte; 24], purpose, text.as_bytes());
+    model::SigningSecret { id: id.to_owned(), secret: model::Sealed(sealed), created: START }
 }

@@ -69,6 +69,7 @@ fn application(id: AppId) -> Application {
         delete: true,
         persistence: true,
         sign_key: None,
+        signing_secrets: Vec::new(),
     };
     Application {
         id,

@@ -2,7 +2,7 @@
 
 use model::{
     ApiKey, AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, FileId, Handle,
-    Policy, Sealed, Seq, Timestamp,
+    Policy, Sealed, Seq, SigningSecret, Timestamp,
 };
 use serde_json::Value;
 use wire::event::task::{
@@ -13,8 +13,9 @@ use wire::event::task::{
 use wire::reply::{
     ApplyUploadReply, CommitUploadReply, EventAttempt, EventConfigReply, EventDetailReply,
     EventInfo, EventsStateReply, HistoryReply, KeyInfo, KeyReply, KeysReply, MediaInfo,
-    MediaInfosReply, PublishResult, PublishedReply, PurgedReply, SubAppIdInfo, SubAppIdReply,
-    SubAppIdsReply, TempCertificate,
+    MediaInfosReply, PublishResult, PublishedReply, PurgedReply, SigningSecretInfo,
+    SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply,
+    TempCertificate,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -191,7 +192,8 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         | ActionName::DeleteMedia
         | ActionName::ModifySubAppIdInfo
         | ActionName::ModifySubAppIdStatus
-        | ActionName::DeleteKey => Reply::Done,
+        | ActionName::DeleteKey
+        | ActionName::DeleteSigningSecret => Reply::Done,
         ActionName::DescribeEventConfig => {
             Reply::EventConfig(EventConfigReply::from(&EventConfig::default()))
         }
@@ -232,6 +234,19 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             secret_key: Secret("shown once".to_owned()),
         }),
         ActionName::DescribeKeys => Reply::Keys(keys()),
+        ActionName::CreateSigningSecret => Reply::SigningSecret(SigningSecretReply {
+            signing_secret_id: "ss-EXAMPLE".to_owned(),
+            secret: Secret("whsec_shown once".to_owned()),
+        }),
+        ActionName::DescribeSigningSecrets => {
+            let secret = SigningSecret {
+                id: "ss-EXAMPLE".to_owned(),
+                secret: Sealed("sealed".to_owned()),
+                created: AT,
+            };
+            let signing_secret_set = vec![SigningSecretInfo::from(&secret)];
+            Reply::SigningSecrets(SigningSecretsReply { signing_secret_set })
+        }
     }
 }
 

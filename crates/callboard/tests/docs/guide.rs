@@ -1,4 +1,4 @@
-//! Does what docs/guide.md says, from its first line to its last, against the real server.
+//! Does what a page of docs/ says, from its first line to its last, against the real server.
 //!
 //! The opening fence of a block says what it is, after the language:
 //!
@@ -16,16 +16,23 @@ use std::collections::HashMap;
 
 use crate::lists;
 use crate::markdown::{self, blocks, missing};
-use crate::stage::Stage;
+use crate::stage::{Running, Stage};
 
-#[tokio::test]
-async fn what_the_guide_shows_works() {
-    let stage = Stage::set().await;
+/// Does what the page says, but for the blocks whose mark `skip` names. What it started, by name, and
+/// how many blocks were done.
+pub(crate) async fn follow(
+    page: &str,
+    stage: &Stage,
+    skip: impl Fn(&str) -> bool,
+) -> (HashMap<String, Running>, usize) {
     let mut started = HashMap::new();
     let mut printed = String::new();
     let mut done = 0;
-    for block in blocks(&markdown::page("guide.md")) {
+    for block in blocks(&markdown::page(page)) {
         let (verb, name) = block.mark.split_once('=').unwrap_or((&block.mark, ""));
+        if skip(&block.mark) {
+            continue;
+        }
         match (verb, name) {
             ("", "") => continue,
             ("file", name) => stage.write(name, &block.text),
@@ -33,7 +40,7 @@ async fn what_the_guide_shows_works() {
             ("output", "") => {
                 let wanted = stage.meant(&block.text);
                 let lost = missing(&wanted, &printed);
-                assert_eq!(lost, None, "guide.md:{}: it printed\n{printed}", block.line);
+                assert_eq!(lost, None, "{page}:{}: it printed\n{printed}", block.line);
             }
             ("start", name) => {
                 started.insert(name.to_owned(), stage.start(&block.text));
@@ -42,10 +49,17 @@ async fn what_the_guide_shows_works() {
                 let running = started.get_mut(name).unwrap();
                 running.prints(&stage.meant(&block.text)).await;
             }
-            _ => panic!("guide.md:{}: what is `{}`?", block.line, block.mark),
+            _ => panic!("{page}:{}: what is `{}`?", block.line, block.mark),
         }
         done += 1;
     }
+    (started, done)
+}
+
+#[tokio::test]
+async fn what_the_guide_shows_works() {
+    let stage = Stage::set().await;
+    let (_running, done) = follow("guide.md", &stage, |_| false).await;
     assert!(done > 20, "only {done} blocks of the guide are marked");
     // by now everything has happened that is measured
     lists::compare_metrics(&stage).await;

@@ -7,4 +7,6 @@ mod lists;
 #[cfg(test)]
 mod markdown;
 #[cfg(test)]
+mod receivers;
+#[cfg(test)]
 mod stage;

@@ -56,6 +56,7 @@ impl Stage {
             ("127.0.0.1:8800", server.address().to_owned()),
             ("9000", free_port().await),
             ("9001", free_port().await),
+            ("9002", free_port().await),
         ];
         Self { directory, server, readers: TaskTracker::new(), addresses }
     }

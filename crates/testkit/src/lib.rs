@@ -4,6 +4,7 @@
 //! Everything waits for a state with a deadline; nothing sleeps for a fixed time or tries twice.
 //! Harness functions return a [`Failure`], which a test unwraps whatever it is.
 
+pub mod background;
 pub mod process;
 pub mod program;
 pub mod receiver;

@@ -93,7 +93,12 @@ pub struct Receiver {
 impl Receiver {
     /// Listens on a free port and answers 200 until it is told otherwise.
     pub async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// The same at that address, such as one where a receiver was before.
+    pub async fn start_at(address: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let inner = Arc::new(Inner {
             received: watch::Sender::default(),
@@ -104,6 +109,11 @@ impl Receiver {
         let tasks = TaskTracker::new();
         tasks.spawn(accept(listener, Arc::clone(&inner), stop.clone(), tasks.clone()));
         Ok(Self { address, inner, _stop: stop.drop_guard() })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where callbacks go; `path` starts with a slash.

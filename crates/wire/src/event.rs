@@ -7,6 +7,7 @@
 
 mod frame;
 mod payload;
+mod sample;
 pub mod task;
 
 use model::EventKind;
@@ -16,6 +17,7 @@ use crate::spec::{Shape, Type, spec};
 pub use frame::{PullItem, Sign, pull_item, push_body};
 pub(crate) use payload::render_checked;
 pub use payload::{files, render};
+pub use sample::sample;
 
 /// The member of EventContent that carries that kind (facts/events.md section 4).
 pub const fn member(kind: EventKind) -> &'static str {

@@ -4,9 +4,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flag;
+
+mod history;
+
+pub use history::{Events, EventsCommand, ListEvents, ShowEvent};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
 
@@ -21,6 +25,7 @@ First steps:
   callboard serve                start the server; it says how to reach it
   callboard apps show            how events reach the default application
   callboard publish --help       state an event of your own
+  callboard events list          what became of events
 
 Exit codes: 64 wrong call, 65 bad data, 74 input or output, 75 data directory in use,
 78 configuration; 1 when the server refused.";
@@ -46,6 +51,8 @@ pub enum Command {
     Publish(Publish),
     /// Pull events, one JSON object a line
     Pull(Pull),
+    /// List events and show what became of them
+    Events(Events),
     /// Make, list and delete API keys
     Keys(Keys),
     /// Make applications and say how events reach them
@@ -165,12 +172,14 @@ Examples:
   callboard publish --type FileDeleted --file deleted.json --app 1250000001
   echo '{\"EventType\": \"FileDeleted\", \"FileDeleteEvent\": {\"FileIdSet\": [\"528589\"]}}' |
       callboard publish
+  callboard publish --sample NewFileUpload               a realistic one, to try a receiver with
+  callboard publish --sample NewFileUpload --print       only print it, to change it and publish that
 
 Prints what became of each event: READY, or IGNORED and why.";
 
 /// `callboard publish`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = PUBLISH_HELP)]
+#[command(after_help = PUBLISH_HELP, group = ArgGroup::new("one").args(["kind", "sample"]))]
 pub struct Publish {
     /// Where to.
     #[command(flatten)]
@@ -178,11 +187,17 @@ pub struct Publish {
     /// The EventType of what is read, such as NewFileUpload
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,
+    /// Read nothing: publish a realistic event of this type, whichever of the 37 it is
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["kind", "file"])]
+    pub sample: Option<String>,
+    /// Publish nothing: print the sample as it would be published
+    #[arg(long, requires = "sample")]
+    pub print: bool,
     /// Read from this file instead of standard input
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// EventKey: publishing the same again within 24 hours makes no second event
-    #[arg(long, value_name = "KEY", requires = "kind")]
+    #[arg(long, value_name = "KEY", requires = "one")]
     pub key: Option<String>,
 }
 

@@ -2,15 +2,18 @@
 //! environment.
 //!
 //! They can do nothing that an API action cannot, apart from what concerns a machine (`config`,
-//! `backup`). Answers go to standard output as JSON lines, words for people to standard error.
+//! `backup`). Answers go to standard output as JSON lines, words for people to standard error; what
+//! people watch in a terminal (`events`) is a table unless `--json` is given.
 
 pub mod apps;
 pub mod backup;
 pub mod config;
+pub mod events;
 pub mod find;
 pub mod keys;
 pub mod publish;
 pub mod pull;
+pub mod terminal;
 
 use serde::Serialize;
 use serde_json::{Value, json};

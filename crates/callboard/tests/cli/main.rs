@@ -1,11 +1,13 @@
 //! The command line as people and scripts meet it: the real binary, its words and exit codes.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail anywhere")]
 
 mod commands;
 mod configuration;
 mod demo;
 mod exit_codes;
+mod history;
+mod samples;
 mod serving;
 
 use std::ffi::OsStr;

@@ -1,0 +1,105 @@
+//! The commands that look at events: `events`.
+
+use clap::{Args, Subcommand};
+use wire::EventState;
+
+use super::Target;
+
+const EVENTS_HELP: &str = "\
+Examples:
+  callboard events list                                  the latest 20
+  callboard events list --state DEAD --since 2h
+  callboard events list --type NewFileUpload --type FileDeleted --json | jq .EventId
+  callboard events list --file 5285890784273533167       what became of one file
+  callboard events show 9f2c61aa-42                      payload and every attempt";
+
+/// `callboard events`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EVENTS_HELP)]
+pub struct Events {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EventsCommand,
+}
+
+/// How events can be looked at.
+#[derive(Clone, Debug, Subcommand)]
+pub enum EventsCommand {
+    /// List events, the newest first
+    List(ListEvents),
+    /// Show one event: where it stands, every attempt to deliver it, its payload
+    Show(ShowEvent),
+}
+
+const LIST_HELP: &str = "\
+States: READY (waits), DELAYED (waits for its next attempt), LEASED (is with a consumer), DONE
+(delivered or confirmed), DEAD (given up), IGNORED (nobody wanted it). REASON says why an event was
+ignored or given up. Times are UTC.
+
+Examples:
+  callboard events list --state READY --state DELAYED    what waits
+  callboard events list --state IGNORED                  why did no callback come?
+  callboard events list --since 2026-01-31T08:00:00Z --until 2026-01-31T09:00:00Z --limit 1000";
+
+/// `callboard events list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = LIST_HELP)]
+pub struct ListEvents {
+    /// From where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Only events in this state; may be repeated
+    #[arg(long = "state", value_name = "STATE", value_parser = state)]
+    pub states: Vec<String>,
+    /// Only events of this type; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kinds: Vec<String>,
+    /// Only events that speak of this file
+    #[arg(long = "file", value_name = "FILEID")]
+    pub file_id: Option<String>,
+    /// Only events stated at or after this: a time such as 2026-01-31T08:00:00Z, or how long ago,
+    /// such as 90s, 15m, 2h, 3d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only events stated before this, written the same way
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SHOW_HELP: &str = "\
+The ID is what `callboard publish` and `callboard events list` print, what receivers see in
+Webhook-Id, and the first part of an EventHandle. A whole EventHandle may be given too.
+
+Examples:
+  callboard events show 9f2c61aa-42
+  callboard events show 9f2c61aa-42 --json | jq .AttemptSet";
+
+/// `callboard events show`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SHOW_HELP)]
+pub struct ShowEvent {
+    /// From where.
+    #[command(flatten)]
+    pub target: Target,
+    /// The event
+    pub id: String,
+    /// One JSON object, as DescribeEventDetail answers it
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A state in any case.
+fn state(text: &str) -> Result<String, String> {
+    let upper = text.to_uppercase();
+    if EventState::from_name(&upper).is_some() {
+        return Ok(upper);
+    }
+    let names: Vec<_> = EventState::ALL.iter().map(|state| state.as_str()).collect();
+    Err(format!("there are {}", names.join(", ")))
+}

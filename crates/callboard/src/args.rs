@@ -10,7 +10,7 @@ use crate::config::Flag;
 
 mod history;
 
-pub use history::{Events, EventsCommand, ListEvents, ShowEvent};
+pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
 
@@ -53,6 +53,8 @@ pub enum Command {
     Pull(Pull),
     /// List events and show what became of them
     Events(Events),
+    /// Bring events to a receiver on this machine, without a public address
+    Listen(Listen),
     /// Make, list and delete API keys
     Keys(Keys),
     /// Make applications and say how events reach them

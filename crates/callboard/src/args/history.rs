@@ -1,4 +1,4 @@
-//! The commands that look at events: `events`.
+//! The commands that look at events or carry them on: `events`, `listen`.
 
 use clap::{Args, Subcommand};
 use wire::EventState;
@@ -94,6 +94,42 @@ pub struct ShowEvent {
     pub json: bool,
 }
 
+const LISTEN_HELP: &str = "\
+Pulls the application's events and posts each to your receiver as PUSH would: the same body, headers
+and, with --sign-key, Sign and T. So the receiver that you write needs no public address, and the
+Callboard may be another machine's. 2xx confirms an event; with any other answer, or none within 5
+seconds, it comes again when its lease has ended (30 seconds). Ctrl-C lets what is under way finish.
+
+Needs Mode=PULL; --pull sets that while listening and restores it at the end. Other consumers of the
+same application take events away: give a developer an application of his own.
+
+Examples:
+  callboard listen --forward http://localhost:3000/hook --pull
+  callboard listen --forward http://localhost:3000/hook --pull --sign-key a1b2c3 --app 1250000001
+  CALLBOARD_SECRET_ID=id CALLBOARD_SECRET_KEY=key \\
+      callboard listen --endpoint http://callboard.example:8800 --forward http://localhost:3000/hook";
+
+/// `callboard listen`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = LISTEN_HELP)]
+pub struct Listen {
+    /// From where.
+    #[command(flatten)]
+    pub target: Target,
+    /// The receiver, http or https
+    #[arg(long, value_name = "URL")]
+    pub forward: String,
+    /// Add Sign and T, made with this key: letters and digits, at most 32
+    #[arg(long, value_name = "KEY", value_parser = sign_key)]
+    pub sign_key: Option<String>,
+    /// Set Mode=PULL if it is not, and restore it at the end
+    #[arg(long)]
+    pub pull: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A state in any case.
 fn state(text: &str) -> Result<String, String> {
     let upper = text.to_uppercase();
@@ -102,4 +138,11 @@ fn state(text: &str) -> Result<String, String> {
     }
     let names: Vec<_> = EventState::ALL.iter().map(|state| state.as_str()).collect();
     Err(format!("there are {}", names.join(", ")))
+}
+
+/// What ModifyEventConfig takes as SignKey.
+fn sign_key(text: &str) -> Result<String, &'static str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let fits = (1..=32).contains(&text.len()) && plain;
+    if fits { Ok(text.to_owned()) } else { Err("letters and digits, at most 32") }
 }

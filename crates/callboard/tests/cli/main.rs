@@ -7,6 +7,7 @@ mod configuration;
 mod demo;
 mod exit_codes;
 mod history;
+mod listening;
 mod samples;
 mod serving;
 

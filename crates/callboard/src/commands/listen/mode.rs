@@ -1,0 +1,86 @@
+//! The Mode of the application: PULL while `listen` runs, and afterwards what it was.
+
+use client::{CallError, Client};
+use serde_json::{Value, json};
+
+use super::super::with_app;
+use crate::failure::{Exit, Failure};
+use crate::out;
+
+const PULL: &str = "PULL";
+
+/// What was done about the Mode.
+#[derive(Debug)]
+pub(super) struct Mode {
+    app: Option<u64>,
+    may_set: bool,
+    /// What to set at the end; none: nothing was changed.
+    before: Option<String>,
+}
+
+impl Mode {
+    /// Sees that the Mode is PULL; sets it if that is allowed.
+    pub(super) async fn take(
+        client: &Client,
+        app: Option<u64>,
+        may_set: bool,
+    ) -> Result<Self, Failure> {
+        let mut mode = Self { app, may_set, before: None };
+        mode.take_again(client).await?;
+        Ok(mode)
+    }
+
+    /// The same once more, for a server that came back.
+    pub(super) async fn take_again(&mut self, client: &Client) -> Result<(), Failure> {
+        let now = self.read(client).await?;
+        if now == PULL {
+            return Ok(());
+        }
+        if !self.may_set {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "events are not to be pulled: the application's Mode is {now}. With --pull it is \
+                 set to PULL while listening; `callboard apps configure --mode PULL` sets it for \
+                 good"
+                ),
+            ));
+        }
+        self.write(client, PULL).await?;
+        out::note(format_args!("Mode is PULL for the time being; it was {now}."));
+        self.before.get_or_insert(now);
+        Ok(())
+    }
+
+    /// Sets what was before, unless somebody has changed the Mode meanwhile. What cannot be done is
+    /// told, with the command that does it.
+    pub(super) async fn restore(&self, client: &Client) {
+        let Some(before) = &self.before else { return };
+        let restored = match self.read(client).await {
+            Ok(now) if now == PULL => self.write(client, before).await,
+            Ok(_changed) => return,
+            Err(error) => Err(error),
+        };
+        match restored {
+            Ok(()) => out::note(format_args!("Mode is {before} again.")),
+            Err(error) => {
+                let app = self.app.map(|app| format!(" {app}")).unwrap_or_default();
+                out::note(format_args!(
+                    "Mode is still PULL: {error}. `callboard apps configure{app} --mode {before}` \
+                     sets it back"
+                ));
+            }
+        }
+    }
+
+    async fn read(&self, client: &Client) -> Result<String, CallError> {
+        let answer = client.call("DescribeEventConfig", with_app(json!({}), self.app)).await?;
+        let mode = answer.get("Mode").and_then(Value::as_str);
+        Ok(mode.unwrap_or_default().to_owned())
+    }
+
+    async fn write(&self, client: &Client, mode: &str) -> Result<(), CallError> {
+        let params = with_app(json!({ "Mode": mode }), self.app);
+        client.call("ModifyEventConfig", params).await.map(|_answer| ())
+    }
+}

@@ -10,7 +10,7 @@ use crate::config::Flag;
 
 mod history;
 
-pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent};
+pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent, Tail};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
 
@@ -53,6 +53,8 @@ pub enum Command {
     Pull(Pull),
     /// List events and show what became of them
     Events(Events),
+    /// Follow events and attempts as they happen, a line a change
+    Tail(Tail),
     /// Bring events to a receiver on this machine, without a public address
     Listen(Listen),
     /// Make, list and delete API keys

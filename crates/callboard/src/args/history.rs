@@ -1,4 +1,4 @@
-//! The commands that look at events or carry them on: `events`, `listen`.
+//! The commands that look at events, follow them or carry them on: `events`, `listen`, `tail`.
 
 use clap::{Args, Subcommand};
 use wire::EventState;
@@ -145,4 +145,39 @@ fn sign_key(text: &str) -> Result<String, &'static str> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let fits = (1..=32).contains(&text.len()) && plain;
     if fits { Ok(text.to_owned()) } else { Err("letters and digits, at most 32") }
+}
+
+const TAIL_HELP: &str = "\
+Shows the latest events and then every change: an event that was stated, an attempt of PUSH with its
+status, a new state. It looks once a second, so a state that lasts less is not always seen. It goes
+on when the server is started again; Ctrl-C ends it.
+
+Examples:
+  callboard tail
+  callboard tail --type NewFileUpload --app 1250000001
+  callboard tail --state DEAD --last 0                   only what is given up from now on
+  callboard tail --json | jq 'select(.Change == \"ATTEMPT\" and .Status != 200)'
+
+With --json each line has Time, Change (STATED, ATTEMPT or STATE), EventId, EventType, State, Reason
+and FileId; an ATTEMPT also Attempt, Url, Status, DurationMs, ResponseBody and Error.";
+
+/// `callboard tail`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = TAIL_HELP)]
+pub struct Tail {
+    /// From where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Only changes of events that are now in this state; may be repeated
+    #[arg(long = "state", value_name = "STATE", value_parser = state)]
+    pub states: Vec<String>,
+    /// Only events of this type; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kinds: Vec<String>,
+    /// Begin with so many of the latest events, at most 100
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub last: usize,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }

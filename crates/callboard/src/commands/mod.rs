@@ -3,7 +3,7 @@
 //!
 //! They can do nothing that an API action cannot, apart from what concerns a machine (`config`,
 //! `backup`). Answers go to standard output as JSON lines, words for people to standard error; what
-//! people watch in a terminal (`events`, `listen`) is a table unless `--json` is given.
+//! people watch in a terminal (`events`, `tail`, `listen`) is a table unless `--json` is given.
 
 pub mod apps;
 pub mod backup;
@@ -15,6 +15,7 @@ pub mod link;
 pub mod listen;
 pub mod publish;
 pub mod pull;
+pub mod tail;
 pub mod terminal;
 
 use serde::Serialize;

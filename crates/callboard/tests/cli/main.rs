@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod demo;
 mod exit_codes;
+mod following;
 mod history;
 mod listening;
 mod samples;

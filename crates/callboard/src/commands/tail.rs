@@ -63,20 +63,12 @@ impl Session<'_> {
     /// Learns what there is, and tells of the latest events. A server that is not there from the
     /// beginning is told at once, because the call is most likely wrong.
     async fn begin(&mut self) -> Result<(), Failure> {
-        let params = with(self.params(None), "Limit", Some(1));
+        let params = with(self.wanted(None), "Limit", Some(1));
         self.link.client().call("DescribeEvents", params).await?;
         self.watch.next_look();
-        let newest = self.page(self.params(None)).await?.events;
-        let told = newest.len().min(self.args.last);
-        for (index, row) in newest.iter().enumerate().rev() {
-            let change = self.watch.compare(row);
-            if let Some(change) = change.filter(|_| index < told) {
-                self.tell(row, change).await?;
-            }
-        }
         let mut token = None;
         for _page in 0..PAGES_MAX {
-            let params = with(self.params(token.as_deref()), "States", Some(OPEN));
+            let params = with(self.wanted(token.as_deref()), "States", Some(OPEN));
             let page = self.page(params).await?;
             for row in &page.events {
                 self.watch.compare(row);
@@ -86,11 +78,33 @@ impl Session<'_> {
                 break;
             }
         }
+        for row in self.page(self.params(None)).await?.events {
+            self.compare(&row);
+        }
+        let latest = self.page(self.wanted(None)).await?.events;
+        for (index, row) in latest.iter().enumerate().rev() {
+            let new = self.watch.compare(row);
+            let told = (index < self.args.last).then(|| Change::all_of(row));
+            if let Some(change) = told.or(new) {
+                self.tell(row, change).await?;
+            }
+        }
         out::note(format_args!("Following {}; Ctrl-C ends it.", self.link.client().endpoint()));
         Ok(())
     }
 
-    /// One look: new events and the newest ones, then open ones that are older.
+    /// What is new about an event, if it is wanted.
+    fn compare(&mut self, row: &Value) -> Option<Change> {
+        let kinds = &self.args.kinds;
+        if kinds.is_empty() || kinds.contains(&word(row, "EventType")) {
+            return self.watch.compare(row);
+        }
+        self.watch.pass(row);
+        None
+    }
+
+    /// One look: new events and the newest ones, then open ones that are older. The types are not
+    /// left to the server, which would search its whole history for a rare one, every second.
     async fn look(&mut self) -> Result<(), Failure> {
         self.watch.next_look();
         let mut changed = Vec::new();
@@ -99,7 +113,7 @@ impl Session<'_> {
             let page = self.page(self.params(token.as_deref())).await?;
             let reached = page.events.iter().any(|row| self.watch.knows(row));
             for row in page.events {
-                if let Some(change) = self.watch.compare(&row) {
+                if let Some(change) = self.compare(&row) {
                     changed.push((row, change));
                 }
             }
@@ -127,11 +141,16 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// A page of all events.
     fn params(&self, token: Option<&str>) -> Value {
-        let kinds = &self.args.kinds;
         let params = with_app(json!({ "Limit": PAGE }), self.args.target.app);
-        let params = with(params, "EventTypes", (!kinds.is_empty()).then_some(kinds));
         with(params, "ScrollToken", token)
+    }
+
+    /// A page of events of the wanted types.
+    fn wanted(&self, token: Option<&str>) -> Value {
+        let kinds = &self.args.kinds;
+        with(self.params(token), "EventTypes", (!kinds.is_empty()).then_some(kinds))
     }
 
     async fn page(&mut self, params: Value) -> Result<Page, Failure> {

@@ -22,6 +22,14 @@ pub(super) struct Change {
     pub(super) attempts: usize,
 }
 
+impl Change {
+    /// Everything about an event, as if nothing of it were known.
+    pub(super) fn all_of(row: &Value) -> Self {
+        let (state, attempts) = standing(row);
+        Self { stated: true, state: state != "READY", attempts_before: 0, attempts }
+    }
+}
+
 #[derive(Debug)]
 struct Known {
     state: String,
@@ -48,15 +56,19 @@ impl Watch {
         self.events.contains_key(id(row))
     }
 
+    /// Remembers that there is this event, and follows it no further.
+    pub(super) fn pass(&mut self, row: &Value) {
+        let known = Known { state: String::new(), attempts: 0, look: self.look };
+        self.events.insert(id(row).to_owned(), known);
+    }
+
     /// Takes a row in; what is new about it, if anything is.
     pub(super) fn compare(&mut self, row: &Value) -> Option<Change> {
-        let state = row.get("State").and_then(Value::as_str).unwrap_or_default();
-        let attempts = row.get("AttemptCount").and_then(Value::as_u64).unwrap_or_default();
-        let attempts = usize::try_from(attempts).unwrap_or(usize::MAX);
+        let (state, attempts) = standing(row);
         let known = Known { state: state.to_owned(), attempts, look: self.look };
         let before = self.events.insert(id(row).to_owned(), known);
         let change = match before {
-            None => Change { stated: true, state: state != "READY", attempts_before: 0, attempts },
+            None => Change::all_of(row),
             Some(before) => {
                 // a replay is a new life, whose attempts are counted from 0
                 let base = if attempts < before.attempts { 0 } else { before.attempts };
@@ -96,6 +108,13 @@ impl Watch {
     }
 }
 
+/// The state of an event and how many attempts were made.
+fn standing(row: &Value) -> (&str, usize) {
+    let state = row.get("State").and_then(Value::as_str).unwrap_or_default();
+    let attempts = row.get("AttemptCount").and_then(Value::as_u64).unwrap_or_default();
+    (state, usize::try_from(attempts).unwrap_or(usize::MAX))
+}
+
 fn id(row: &Value) -> &str {
     row.get("EventId").and_then(Value::as_str).unwrap_or_default()
 }
@@ -129,6 +148,18 @@ mod tests {
             "a replay"
         );
         assert_eq!(watch.compare(&row("b", "DONE", 1)), Some(change(true, true, 0, 1)));
+    }
+
+    #[test]
+    fn what_is_passed_is_known_and_not_followed() {
+        let mut watch = Watch::default();
+        watch.next_look();
+        watch.pass(&row("a", "READY", 0));
+        assert!(watch.knows(&row("a", "", 0)));
+        watch.next_look();
+        assert!(watch.open_unseen(9).is_empty());
+        watch.prune();
+        assert!(!watch.knows(&row("a", "", 0)));
     }
 
     #[test]

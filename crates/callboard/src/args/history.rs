@@ -1,6 +1,7 @@
 //! The commands that look at events, follow them or carry them on: `events`, `listen`, `tail`.
 
 use clap::{Args, Subcommand};
+use sign::webhook::SigningSecret;
 use wire::EventState;
 
 use super::Target;
@@ -96,9 +97,10 @@ pub struct ShowEvent {
 
 const LISTEN_HELP: &str = "\
 Pulls the application's events and posts each to your receiver as PUSH would: the same body, headers
-and, with --sign-key, Sign and T. So the receiver that you write needs no public address, and the
-Callboard may be another machine's. 2xx confirms an event; with any other answer, or none within 5
-seconds, it comes again when its lease has ended (30 seconds). Ctrl-C lets what is under way finish.
+and, with --sign-key or --signing-secret, signatures. So the receiver that you write needs no public
+address, and the Callboard may be another machine's. 2xx confirms an event; with any other answer,
+or none within 5 seconds, it comes again when its lease has ended (30 seconds). Ctrl-C lets what is
+under way finish.
 
 Needs Mode=PULL; --pull sets that while listening and restores it at the end. Other consumers of the
 same application take events away: give a developer an application of his own.
@@ -122,6 +124,9 @@ pub struct Listen {
     /// Add Sign and T, made with this key: letters and digits, at most 32
     #[arg(long, value_name = "KEY", value_parser = sign_key)]
     pub sign_key: Option<String>,
+    /// Add Webhook-Signature, made with this secret: what CreateSigningSecret answered
+    #[arg(long, value_name = "whsec_…", value_parser = SigningSecret::parse)]
+    pub signing_secret: Option<SigningSecret>,
     /// Set Mode=PULL if it is not, and restore it at the end
     #[arg(long)]
     pub pull: bool,

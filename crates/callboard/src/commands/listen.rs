@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::forward::{Event, Forward, Posted};
+use self::forward::{Event, Forward, Keys, Posted};
 use self::mode::Mode;
 use super::link::Link;
 use super::terminal::say;
@@ -39,7 +39,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs the command until it is interrupted.
 pub async fn run(args: &Listen, environment: &Environment) -> Result<(), Failure> {
-    let forward = Arc::new(Forward::new(&args.forward, args.sign_key.clone())?);
+    let keys = Keys { sign_key: args.sign_key.clone(), secret: args.signing_secret.clone() };
+    let forward = Arc::new(Forward::new(&args.forward, keys)?);
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
     let stop = CancellationToken::new();

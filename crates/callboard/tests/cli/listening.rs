@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sign::webhook::SigningSecret;
 use testkit::background::Background;
 use testkit::process::{Launch, Server};
 use testkit::receiver::{Reaction, Received, Receiver};
@@ -48,7 +49,9 @@ fn task(received: &Received) -> String {
 async fn an_event_is_posted_as_push_would_and_confirmed() {
     let server = server().await;
     let receiver = Receiver::start().await.unwrap();
-    let more = ["--pull", "--sign-key", "a1b2c3"];
+    let secret = SigningSecret::from_bytes(&[7; 32]).unwrap();
+    let revealed = secret.reveal();
+    let more = ["--pull", "--sign-key", "a1b2c3", "--signing-secret", &revealed];
     let listen = listen(&server, &receiver.url("/hook?a=b"), &more);
     listen.says(&["Forwarding"]).await.unwrap();
     assert_eq!(mode(&server), "PULL");
@@ -68,6 +71,10 @@ async fn an_event_is_posted_as_push_would_and_confirmed() {
     );
     let (t, sign) = (event["T"].as_i64().unwrap(), event["Sign"].as_str().unwrap());
     assert!(sign::callback::verify("a1b2c3", t, sign, t - 1));
+
+    let sent = post.header("webhook-timestamp").parse().unwrap();
+    let signature = sign::webhook::sign(&secret, &id, sent, &post.body);
+    assert_eq!(post.header("webhook-signature"), signature);
 
     listen.says(&["  200  ", " ms  ProcedureStateChanged  ", &id]).await.unwrap();
     assert_eq!(cli(&server, &["apps", "show"]).json()["CountOfEventsToPull"], 0);
@@ -89,7 +96,10 @@ async fn what_is_refused_comes_again() {
     let posts = receiver.wait_for(4, DEADLINE).await.unwrap();
     let attempts: Vec<_> = posts.iter().map(|r| r.header("x-callboard-attempt")).collect();
     assert_eq!(attempts, ["1", "2", "2", "3"]);
-    assert!(posts.iter().all(|r| r.header("webhook-id") == id && r.json().get("Sign").is_none()));
+    let plain = |post: &Received| {
+        post.json().get("Sign").is_none() && post.header("webhook-signature").is_empty()
+    };
+    assert!(posts.iter().all(|post| post.header("webhook-id") == id && plain(post)));
     let first = listen.says(&["\"Attempt\":1", "\"Status\":500", "\"Confirmed\":false"]).await;
     assert!(first.unwrap().contains("refused"));
     listen.says(&["\"Attempt\":2", "\"Status\":null", "\"Confirmed\":false"]).await.unwrap();
@@ -142,6 +152,9 @@ async fn a_call_that_cannot_work_says_why() {
     assert!(scheme.code == 64 && scheme.err.contains("http://localhost:3000/hook"), "{scheme:?}");
     let key = cli(&server, &["listen", "--forward", "http://127.0.0.1:9/", "--sign-key", "a b"]);
     assert!(key.code == 64 && key.err.contains("letters and digits"), "{key:?}");
+    let url = "http://127.0.0.1:9/";
+    let secret = cli(&server, &["listen", "--forward", url, "--signing-secret", "whsec_AAAA"]);
+    assert!(secret.code == 64 && secret.err.contains("24 to 64 bytes"), "{secret:?}");
     let nobody = run(["listen", "--forward", "http://127.0.0.1:9/", "--data", "/nonexistent"]);
     assert_eq!(nobody.code, 74, "{nobody:?}");
 }

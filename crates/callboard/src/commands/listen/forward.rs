@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{EventKind, limits};
 use serde_json::Value;
+use sign::webhook::{self, SigningSecret};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -27,6 +28,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-callboard-attempt");
 
 /// An event as it was pulled.
@@ -91,12 +93,21 @@ impl Posted {
     }
 }
 
+/// What posts are signed with; without either they are not.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    /// The key of `Sign` and `T`.
+    pub(super) sign_key: Option<String>,
+    /// The secret of `Webhook-Signature`.
+    pub(super) secret: Option<SigningSecret>,
+}
+
 /// Posts to one receiver.
 #[derive(Debug)]
 pub(super) struct Forward {
     client: Client,
     url: Url,
-    sign_key: Option<String>,
+    keys: Keys,
     /// Whether the receiver could not be reached at last.
     away: AtomicBool,
 }
@@ -104,7 +115,7 @@ pub(super) struct Forward {
 impl Forward {
     /// A way to that receiver. Whoever gives the address sits at this machine, so private addresses
     /// are allowed.
-    pub(super) fn new(url: &str, sign_key: Option<String>) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, keys: Keys) -> Result<Self, Failure> {
         let refuse = |reason: String| {
             let hint = "write http://localhost:3000/hook";
             Failure::new(Exit::Usage, format!("--forward `{url}`: {reason}; {hint}"))
@@ -121,7 +132,7 @@ impl Forward {
         let client = Client::new(policy, resolver, Roots::default(), Limits::default()).map_err(
             |error| Failure::new(Exit::Config, format!("TLS cannot be set up: {error}")),
         )?;
-        Ok(Self { client, url: parsed, sign_key, away: AtomicBool::new(false) })
+        Ok(Self { client, url: parsed, keys, away: AtomicBool::new(false) })
     }
 
     pub(super) const fn url(&self) -> &Url {
@@ -168,9 +179,10 @@ impl Forward {
     fn request(&self, event: &Event, attempt: u64) -> Request {
         let now_s = clock::wall().seconds();
         let t = now_s.saturating_add(limits::SIGN_LIFE_S);
-        let sign = self.sign_key.as_deref().map(|key| sign::callback::sign(key, t));
+        let sign = self.keys.sign_key.as_deref().map(|key| sign::callback::sign(key, t));
         let sign = sign.as_deref().map(|sign| wire::event::Sign { sign, t });
-        let mut headers = HeaderMap::with_capacity(5);
+        let body = wire::event::push_body(event.kind, event.payload.as_bytes(), sign, false);
+        let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let agent = concat!("Callboard/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
@@ -179,12 +191,19 @@ impl Forward {
             headers.insert(WEBHOOK_ID, id);
         }
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now_s));
+        if let Some(secret) = &self.keys.secret {
+            let signature = webhook::sign(secret, &event.id, now_s, &body);
+            // Base64 is always a header value
+            if let Ok(signature) = HeaderValue::try_from(signature) {
+                headers.insert(WEBHOOK_SIGNATURE, signature);
+            }
+        }
         headers.insert(ATTEMPT, HeaderValue::from(attempt));
         Request {
             method: Method::POST,
             url: self.url.clone(),
             headers,
-            body: wire::event::push_body(event.kind, event.payload.as_bytes(), sign, false),
+            body,
             timeout: POST_TIMEOUT,
         }
     }

@@ -1,5 +1,7 @@
 //! The Mode of the application: PULL while `listen` runs, and afterwards what it was.
 
+use std::time::Duration;
+
 use client::{CallError, Client};
 use serde_json::{Value, json};
 
@@ -8,6 +10,8 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 
 const PULL: &str = "PULL";
+/// How long setting the Mode back may hold up the end.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was done about the Mode.
 #[derive(Debug)]
@@ -52,25 +56,29 @@ impl Mode {
         Ok(())
     }
 
-    /// Sets what was before, unless somebody has changed the Mode meanwhile. What cannot be done is
-    /// told, with the command that does it.
+    /// Sets what was before, unless somebody has changed the Mode meanwhile. What cannot be done
+    /// soon is told, with the command that does it.
     pub(super) async fn restore(&self, client: &Client) {
         let Some(before) = &self.before else { return };
-        let restored = match self.read(client).await {
-            Ok(now) if now == PULL => self.write(client, before).await,
-            Ok(_changed) => return,
-            Err(error) => Err(error),
+        let set_back = tokio::time::timeout(RESTORE_TIMEOUT, self.set_back(client, before));
+        let reason = match set_back.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => "the server does not answer".to_owned(),
         };
-        match restored {
-            Ok(()) => out::note(format_args!("Mode is {before} again.")),
-            Err(error) => {
-                let app = self.app.map(|app| format!(" {app}")).unwrap_or_default();
-                out::note(format_args!(
-                    "Mode is still PULL: {error}. `callboard apps configure{app} --mode {before}` \
-                     sets it back"
-                ));
-            }
+        let app = self.app.map(|app| format!(" {app}")).unwrap_or_default();
+        out::note(format_args!(
+            "Mode is still PULL: {reason}. `callboard apps configure{app} --mode {before}` sets it \
+             back"
+        ));
+    }
+
+    async fn set_back(&self, client: &Client, before: &str) -> Result<(), CallError> {
+        if self.read(client).await? == PULL {
+            self.write(client, before).await?;
+            out::note(format_args!("Mode is {before} again."));
         }
+        Ok(())
     }
 
     async fn read(&self, client: &Client) -> Result<String, CallError> {

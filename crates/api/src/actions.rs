@@ -6,6 +6,7 @@
 
 pub(crate) mod applications;
 pub(crate) mod config;
+mod delivery;
 mod events;
 mod history;
 pub(crate) mod keys;
@@ -65,6 +66,16 @@ impl Gateway {
             Action::DeleteSigningSecret(request) => {
                 let app = gate.app(request.sub_app_id).await?;
                 signing::delete(self, app, &request.signing_secret_id).await
+            }
+            Action::TestNotification(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                delivery::test(self, &application, request).await
+            }
+            Action::DescribeDelivery(request) => {
+                Ok(delivery::describe(self, &*gate.application(request.sub_app_id).await?))
+            }
+            Action::ResumeDelivery(request) => {
+                delivery::resume(self, &*gate.application(request.sub_app_id).await?)
             }
             Action::CreateSubAppId(request) => {
                 gate.account()?;

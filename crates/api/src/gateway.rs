@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use egress::Policy;
 use model::{Clock, Now};
+use push::Worker;
 use queue::{Backend, Observer};
 use sign::seal::MasterKey;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ pub struct GatewayParts {
     pub clock: Arc<dyn Clock>,
     /// What secrets are sealed with.
     pub master: Arc<MasterKey>,
+    /// The push worker: knows how deliveries fare, and sends test notifications.
+    pub worker: Worker,
     /// Which addresses a NotificationUrl may name.
     pub policy: Arc<Policy>,
     /// Who counts requests.
@@ -79,6 +82,10 @@ impl Gateway {
 
     pub(crate) fn master(&self) -> &MasterKey {
         &self.0.parts.master
+    }
+
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.0.parts.worker
     }
 
     pub(crate) fn policy(&self) -> &Policy {

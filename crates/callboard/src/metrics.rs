@@ -16,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use push::Worker;
 use queue::{Backend, Observer, State};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -60,6 +61,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     depth: Family<InState, Gauge64>,
     oldest_seconds: Seconds,
+    circuits_open: Gauge64,
     wal_bytes: Gauge64,
     healthy: Gauge64,
     uptime_seconds: Seconds,
@@ -90,6 +92,7 @@ impl Metrics {
             commit_seconds: latency(),
             depth: Family::default(),
             oldest_seconds: Seconds::default(),
+            circuits_open: Gauge64::default(),
             wal_bytes: Gauge64::default(),
             healthy: Gauge64::default(),
             uptime_seconds: Seconds::default(),
@@ -133,6 +136,11 @@ impl Metrics {
             Unit::Seconds,
             self.oldest_seconds.clone(),
         );
+        r.register(
+            "circuits_open",
+            "Applications whose receiver is down: their events wait, and probes go out",
+            self.circuits_open.clone(),
+        );
         r.register_with_unit(
             "store_wal",
             "Size of the write-ahead log",
@@ -148,8 +156,13 @@ impl Metrics {
         );
     }
 
-    /// The text that Prometheus reads, with what the store knows now.
-    pub fn render(&self, backend: &dyn Backend, now: Now) -> Result<String, fmt::Error> {
+    /// The text that Prometheus reads, with what the store and the push worker know now.
+    pub fn render(
+        &self,
+        backend: &dyn Backend,
+        worker: &Worker,
+        now: Now,
+    ) -> Result<String, fmt::Error> {
         let load = backend.load(None);
         for (state, count) in [
             (State::Ready, load.ready),
@@ -160,6 +173,7 @@ impl Metrics {
         }
         let age_ms = load.oldest.map_or(0, |oldest| now.wall.since_ms(oldest).max(0));
         self.oldest_seconds.set(seconds(u64::try_from(age_ms).unwrap_or(0)));
+        self.circuits_open.set(u64::try_from(worker.open_circuits()).unwrap_or(u64::MAX));
         let health = backend.health();
         self.wal_bytes.set(health.wal_bytes);
         self.healthy.set(u64::from(health.problems.is_empty() && !health.failed));

@@ -13,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use model::Clock;
+use push::Worker;
 use queue::{Backend, Health};
 
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct Ops {
     /// Answers load and health.
     pub backend: Arc<dyn Backend>,
+    /// Knows the circuits.
+    pub worker: Worker,
     /// What was counted.
     pub metrics: Arc<Metrics>,
     /// For ages.
@@ -66,7 +69,7 @@ fn verdict(well: bool, remarks: impl Iterator<Item = String>) -> Response {
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
-    match ops.metrics.render(ops.backend.as_ref(), ops.clock.now()) {
+    match ops.metrics.render(ops.backend.as_ref(), &ops.worker, ops.clock.now()) {
         Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");

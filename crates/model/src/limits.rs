@@ -65,6 +65,9 @@ pub const KEYS_MAX: usize = 10_000;
 /// Signing secrets of an application: the one in use and, during a rotation, its successor. Each
 /// adds a signature to every callback.
 pub const SIGNING_SECRETS_MAX: usize = 2;
+/// Test notifications under way at once, in all: they do not wait in a queue, and each may take as
+/// long as an attempt.
+pub const TRIALS_IN_FLIGHT_MAX: usize = 8;
 /// Characters of a key's name.
 pub const KEY_NAME_CHARS_MAX: usize = 64;
 

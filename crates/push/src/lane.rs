@@ -29,6 +29,34 @@ pub(crate) struct Admission {
     pub(crate) probe: bool,
 }
 
+/// Whether an application's events go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// They do: the circuit is closed.
+    Closed,
+    /// The receiver is down: the circuit is open, and only probes go out.
+    Open,
+    /// The receiver asked for a pause (`Retry-After`).
+    Paused,
+}
+
+/// How an application's deliveries fare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryState {
+    /// Whether events go out.
+    pub flow: Flow,
+    /// Counted failures since the receiver was last found alive.
+    pub failures: u32,
+    /// When the next attempt may go out, if none may now; none while a probe is under way.
+    pub next: Option<Mono>,
+}
+
+impl Default for DeliveryState {
+    fn default() -> Self {
+        Self { flow: Flow::Closed, failures: 0, next: None }
+    }
+}
+
 /// The state of one application.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -60,6 +88,28 @@ impl Lane {
             Allowance::Hold(_) => (0, false),
         };
         (max > 0).then_some(Admission { max, probe })
+    }
+
+    /// Whether it stands for where that configuration leads.
+    pub(crate) fn leads_to(&self, config: &EventConfig) -> bool {
+        self.target.is(config)
+    }
+
+    /// How deliveries fare.
+    pub(crate) fn delivery(&self, now: Mono) -> DeliveryState {
+        let held = match self.circuit.allowance(now) {
+            Allowance::Hold(until) => until,
+            Allowance::Probe => Some(now),
+            Allowance::Flow(_) => None,
+        };
+        let flow = if self.circuit.is_open() {
+            Flow::Open
+        } else if held.is_some() {
+            Flow::Paused
+        } else {
+            Flow::Closed
+        };
+        DeliveryState { flow, failures: self.circuit.failures(), next: held }
     }
 
     /// Whether forgetting it would change nothing.

@@ -13,7 +13,7 @@ use queue::Pulse;
 use queue::circuit::Rules;
 use tokio::sync::Notify;
 
-use crate::lane::{Admission, Lane};
+use crate::lane::{Admission, DeliveryState, Lane};
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -94,6 +94,41 @@ impl Lanes {
         let mut inner = self.lock();
         inner.lanes.retain(|_, lane| !lane.is_idle(self.rules));
         inner.lanes.iter().filter(|(_, lane)| lane.in_flight == 0).map(|(app, _)| *app).collect()
+    }
+
+    /// How the deliveries of an application with that configuration fare. What was learnt about
+    /// another address or key counts for nothing.
+    pub(crate) fn delivery(&self, app: AppId, config: &EventConfig, now: Mono) -> DeliveryState {
+        let inner = self.lock();
+        let lane = inner.lanes.get(&app).filter(|lane| lane.leads_to(config));
+        lane.map_or_else(DeliveryState::default, |lane| lane.delivery(now))
+    }
+
+    /// Lets an application's attempts flow again, and wakes whoever waits for a free place.
+    pub(crate) fn resume(&self, app: AppId) {
+        let mut inner = self.lock();
+        if let Some(lane) = inner.lanes.get_mut(&app) {
+            if lane.circuit.is_open() {
+                tracing::info!(%app, "the circuit is closed by hand");
+            }
+            lane.circuit.resume();
+        }
+        drop(inner);
+        self.freed.notify_one();
+    }
+
+    /// Circuits that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.lock().lanes.values().filter(|lane| lane.circuit.is_open()).count()
+    }
+
+    /// Forgets an application that pushes elsewhere now.
+    pub(crate) fn review(&self, app: AppId, config: &EventConfig) {
+        let mut inner = self.lock();
+        let stale = |lane: &Lane| lane.in_flight == 0 && !lane.leads_to(config);
+        if inner.lanes.get(&app).is_some_and(stale) {
+            inner.lanes.remove(&app);
+        }
     }
 
     /// Forgets an application that pushes no more.

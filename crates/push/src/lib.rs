@@ -21,6 +21,7 @@ mod settings;
 mod worker;
 
 pub use jitter::{Jitter, Random};
+pub use lane::{DeliveryState, Flow};
 pub use sender::{Delivery, Sender, Sent};
 pub use settings::Settings;
-pub use worker::{Parts, Worker};
+pub use worker::{Parts, Trial, Tried, Worker};

@@ -6,22 +6,26 @@
 //! by itself.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use model::{AppId, ApplicationStatus, Clock, Mono, limits};
+use bytes::Bytes;
+use model::{AppId, ApplicationStatus, Clock, EventConfig, EventId, EventKind, Mono, Seq, limits};
 use queue::circuit::Rules;
 use queue::{
     Attempt, Backend, BackendError, Configured, LeaseError, LeaseRequest, Leased, Lessee, Observer,
     Resolution, Schedule, Settled, Settlement, judge,
 };
 use sign::seal::MasterKey;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::jitter::Jitter;
+use crate::lane::DeliveryState;
 use crate::lanes::{Lanes, Place};
-use crate::sender::{Delivery, Sender};
+use crate::sender::{Delivery, Sender, Sent};
 use crate::settings::Settings;
 
 /// Milliseconds between ticks when nothing hints at work.
@@ -55,6 +59,28 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+/// A notification to try a receiver with.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// The application, to which the secrets are bound.
+    pub app: AppId,
+    /// The address, SignKey and signing secrets.
+    pub config: &'a EventConfig,
+    /// The type.
+    pub kind: EventKind,
+    /// The JSON of its member.
+    pub payload: &'a Bytes,
+}
+
+/// What came of a trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Whether a real event would be settled by it.
+    pub delivered: bool,
+    /// What happened, as history would have it.
+    pub attempt: Attempt,
+}
+
 /// The push worker. Cheap to clone; all clones are one worker.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -72,6 +98,8 @@ struct Inner {
     hold: Duration,
     lanes: Arc<Lanes>,
     round: Mutex<Round>,
+    trials: Semaphore,
+    last_trial: AtomicU64,
 }
 
 /// Where the round robin stands, and when it goes on.
@@ -91,9 +119,19 @@ impl Worker {
         let sender = Sender::new(client, master, Arc::clone(&clock), &settings);
         let hold = Duration::from_millis(settings.hold_ms());
         let lanes = Lanes::new(rules, settings.total.max(1));
-        let (schedule, round) = (settings.schedule, Mutex::default());
-        let inner =
-            Inner { backend, sender, clock, observer, jitter, schedule, hold, lanes, round };
+        let inner = Inner {
+            backend,
+            sender,
+            clock,
+            observer,
+            jitter,
+            schedule: settings.schedule,
+            hold,
+            lanes,
+            round: Mutex::default(),
+            trials: Semaphore::new(limits::TRIALS_IN_FLIGHT_MAX),
+            last_trial: AtomicU64::new(0),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -184,6 +222,41 @@ impl Worker {
         Ok(())
     }
 
+    /// How the deliveries of an application with that configuration fare.
+    pub fn delivery(&self, app: AppId, config: &EventConfig) -> DeliveryState {
+        self.inner.lanes.delivery(app, config, self.inner.clock.now().mono)
+    }
+
+    /// Closes an application's circuit, or ends its pause, without waiting for a probe.
+    pub fn resume(&self, app: AppId) {
+        self.inner.lanes.resume(app);
+    }
+
+    /// Circuits that are open, all applications together.
+    pub fn open_circuits(&self) -> usize {
+        self.inner.lanes.open()
+    }
+
+    /// Sends an event that is no event: it is not stored, not repeated, and neither counts for the
+    /// circuit nor against the places of real ones. None: [`limits::TRIALS_IN_FLIGHT_MAX`] are
+    /// under way.
+    pub async fn try_out(&self, trial: Trial<'_>) -> Option<Tried> {
+        let inner = &self.inner;
+        let _place = inner.trials.try_acquire().ok()?;
+        let delivery = Delivery {
+            app: trial.app,
+            config: trial.config,
+            event: inner.trial_id(),
+            kind: trial.kind,
+            payload: trial.payload,
+            attempt: 1,
+            life: 1,
+        };
+        let Sent { outcome, attempt } = inner.sender.send(delivery).await;
+        let verdict = judge(outcome, 0, None, &inner.schedule, inner.jitter.draw());
+        Some(Tried { delivered: verdict.resolution == Resolution::Done, attempt })
+    }
+
     /// Now and then, closes idle connections and forgets what needs no remembering. A circuit does
     /// not outlive its application's PUSH mode.
     async fn prune(&self) {
@@ -201,8 +274,10 @@ impl Worker {
         }
         inner.sender.sweep();
         for app in inner.lanes.prune() {
-            if matches!(inner.pushing(app).await, Ok(None)) {
-                inner.lanes.forget(app);
+            match inner.pushing(app).await {
+                Ok(None) => inner.lanes.forget(app),
+                Ok(Some(now)) => inner.lanes.review(app, &now.application.config),
+                Err(_asked_again_later) => {}
             }
         }
     }
@@ -220,6 +295,16 @@ impl Inner {
             configured.application.status != ApplicationStatus::Destroyed
                 && configured.application.config.pushes()
         }))
+    }
+
+    /// An id of no event, new each time, so that a receiver does not drop a trial as a repeat: the
+    /// logs of events do not have the origin 0.
+    fn trial_id(&self) -> EventId {
+        let now = u64::try_from(self.clock.now().wall.0).unwrap_or(0);
+        let next = |last: u64| now.max(last.saturating_add(1));
+        let update = |last| Some(next(last));
+        let last = self.last_trial.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        EventId { origin: 0, first_seq: Seq(next(last.unwrap_or(0))) }
     }
 
     /// Leases nothing for a while.

@@ -158,6 +158,16 @@ impl Circuit {
         self.paused_until = self.paused_until.max(until);
     }
 
+    /// Lets attempts flow again, because somebody says that the receiver is well: the run of
+    /// failures and a pause are forgotten. What was open flows as if a probe had been answered.
+    pub fn resume(&mut self) {
+        self.run = Run::default();
+        self.paused_until = Mono(0);
+        if self.is_open() {
+            self.phase = Phase::Closed { cap: 1, answers: 0 };
+        }
+    }
+
     /// Whether it is open.
     pub const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
@@ -290,6 +300,22 @@ mod tests {
         open.pause(Mono(30_000));
         assert_eq!(open.allowance(Mono(2_000)), Allowance::Hold(Some(Mono(30_000))));
         assert_eq!(open.allowance(Mono(30_000)), Allowance::Probe);
+    }
+
+    #[test]
+    fn resuming_ends_what_holds_attempts_back() {
+        let mut open = opened(Mono(0));
+        open.pause(Mono(30_000));
+        open.resume();
+        assert_eq!(open.allowance(Mono(1)), Allowance::Flow(1));
+        assert_eq!(open.failures(), 0);
+        // a probe that was under way then is one failure like any other
+        open.failed(event(1), true, Mono(2));
+        assert_eq!(open.allowance(Mono(2)), Allowance::Flow(1));
+        let mut paused = Circuit::new(Rules::default());
+        paused.pause(Mono(30_000));
+        paused.resume();
+        assert_eq!(paused.allowance(Mono(1)), Allowance::Flow(16));
     }
 
     #[derive(Clone, Copy, Debug)]

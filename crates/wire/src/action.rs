@@ -7,6 +7,7 @@
 //! struct, and its types in the spec.
 
 mod account;
+mod delivery;
 mod event_config;
 mod history;
 mod media;
@@ -25,6 +26,7 @@ pub use account::{
     CreateKey, CreateSubAppId, DeleteKey, DescribeKeys, DescribeSubAppIds, ModifySubAppIdInfo,
     ModifySubAppIdStatus, ResourceTag,
 };
+pub use delivery::{DescribeDelivery, ResumeDelivery, TestNotification};
 pub use event_config::{DescribeEventConfig, ModifyEventConfig};
 pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
 pub use media::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
@@ -106,6 +108,9 @@ actions! {
     CreateSigningSecret: |request| request.sub_app_id,
     DescribeSigningSecrets: |request| request.sub_app_id,
     DeleteSigningSecret: |request| request.sub_app_id,
+    TestNotification: |request| request.sub_app_id,
+    DescribeDelivery: |request| request.sub_app_id,
+    ResumeDelivery: |request| request.sub_app_id,
 }
 
 impl ActionName {

@@ -3,6 +3,7 @@
 //! Members that the spec lists are always written, null where it allows null: some clients decode
 //! strictly. RequestId is not here, `envelope` adds it. Ids and times are strings on the wire.
 
+mod delivery;
 mod signing;
 
 use model::{EventConfig, EventId, EventKind, FileId, Mode, Timestamp};
@@ -15,6 +16,7 @@ use crate::event::PullItem;
 use crate::event::task::{MediaBasicInfo, MediaMetaData, Never};
 use crate::text::{self, Secret};
 
+pub use delivery::{DeliveryReply, DeliveryState, TestReply};
 pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 
 /// One successful answer. The variants follow the answers' shapes; those with a RequestId only
@@ -22,7 +24,7 @@ pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// ModifyEventConfig, ConfirmEvents, DeleteMedia, ModifySubAppIdInfo, ModifySubAppIdStatus,
-    /// DeleteKey, DeleteSigningSecret.
+    /// DeleteKey, DeleteSigningSecret, ResumeDelivery.
     Done,
     /// DescribeEventConfig.
     EventConfig(EventConfigReply),
@@ -56,6 +58,10 @@ pub enum Reply {
     SigningSecret(SigningSecretReply),
     /// DescribeSigningSecrets.
     SigningSecrets(SigningSecretsReply),
+    /// TestNotification.
+    Test(TestReply),
+    /// DescribeDelivery.
+    Delivery(DeliveryReply),
 }
 
 impl Reply {
@@ -82,6 +88,8 @@ impl Reply {
             Self::Keys(reply) => serde_json::to_writer(out, reply)?,
             Self::SigningSecret(reply) => serde_json::to_writer(out, reply)?,
             Self::SigningSecrets(reply) => serde_json::to_writer(out, reply)?,
+            Self::Test(reply) => serde_json::to_writer(out, reply)?,
+            Self::Delivery(reply) => serde_json::to_writer(out, reply)?,
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub(super) async fn modify(
     request: ModifyEventConfig,
 ) -> Result<Reply, ApiError> {
     if let Some(text) = &request.notification_url {
-        check_url(gateway.policy(), text).map_err(|reason| refuse_url(&reason))?;
+        check_named(gateway.policy(), text)?;
     }
     let sign_key = match &request.sign_key {
         None => None,
@@ -53,9 +53,12 @@ pub(super) fn describe(application: &Application) -> Reply {
     Reply::EventConfig((&application.config).into())
 }
 
-fn refuse_url(reason: &str) -> ApiError {
-    let text = format!("The parameter `NotificationUrl` is not valid: {reason}.");
-    ApiError::new(Code::InvalidParameter, text)
+/// [`check_url`] for a NotificationUrl that a request names.
+pub(super) fn check_named(policy: &Policy, url: &str) -> Result<(), ApiError> {
+    check_url(policy, url).map_err(|reason| {
+        let text = format!("The parameter `NotificationUrl` is not valid: {reason}.");
+        ApiError::new(Code::InvalidParameter, text)
+    })
 }
 
 /// Whether PUSH may send to that address; the reason if not. The empty address stands for none. A

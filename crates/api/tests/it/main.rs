@@ -11,6 +11,7 @@
 mod applications;
 mod configuration;
 mod cos;
+mod delivery;
 mod hostile;
 mod keys;
 mod message;

@@ -10,6 +10,7 @@ use api::{Bootstrap, Gateway, GatewayParts, Settings};
 use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{Library, LibraryParts, Objects};
 use model::{AppId, Clock, Mono, Now, Timestamp};
+use push::Worker;
 use queue::{Backend, Observer, Silent};
 use serde_json::Value;
 use sign::seal::MasterKey;
@@ -50,6 +51,8 @@ impl Clock for TestClock {
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) backend: Arc<dyn Backend>,
+    /// Sends nothing unless a test ticks it.
+    pub(crate) worker: Worker,
     pub(crate) master: Arc<MasterKey>,
     clock: Arc<TestClock>,
     shutdown: CancellationToken,
@@ -76,6 +79,21 @@ impl Server {
         change: impl FnOnce(&mut Settings),
         observer: Arc<dyn Observer>,
     ) -> Self {
+        Self::made(root, change, observer, egress::Policy::default()).await
+    }
+
+    /// Whose callbacks may go to this machine.
+    pub(crate) async fn near() -> Self {
+        let policy = egress::Policy { allow_loopback: true, ..egress::Policy::default() };
+        Self::made(ROOT, |_| (), Arc::new(Silent), policy).await
+    }
+
+    async fn made(
+        root: (&str, &str),
+        change: impl FnOnce(&mut Settings),
+        observer: Arc<dyn Observer>,
+        policy: egress::Policy,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock {
             wall_s: AtomicI64::new(NOW_S),
@@ -86,7 +104,7 @@ impl Server {
         let store = Store::open(&options, clock.clone(), Arc::new(Silent)).unwrap();
         let backend: Arc<dyn Backend> = store;
         let master = Arc::new(MasterKey::from_bytes([7; 32]));
-        let policy = Arc::new(egress::Policy::default());
+        let policy = Arc::new(policy);
         let bootstrap =
             Bootstrap { backend: &*backend, master: &master, clock: &*clock, policy: &policy };
         bootstrap.ensure_application(AppId(APP), "default").await.unwrap();
@@ -105,9 +123,11 @@ impl Server {
         let mut settings = Settings::new(AppId(APP));
         settings.pull_wait_ms = 20;
         change(&mut settings);
+        let worker = worker(&backend, &master, clock.clone(), &policy);
         let gateway = Gateway::new(GatewayParts {
             backend: Arc::clone(&backend),
             library,
+            worker: worker.clone(),
             clock: clock.clone(),
             master: Arc::clone(&master),
             policy,
@@ -120,7 +140,7 @@ impl Server {
         let serving = api::serve(listener, gateway, shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for it in `stop`")]
         let task = tokio::spawn(serving);
-        Self { addr, backend, master, clock, shutdown, task, _dir: dir }
+        Self { addr, backend, worker, master, clock, shutdown, task, _dir: dir }
     }
 
     /// Moves the wall clock.
@@ -178,6 +198,26 @@ impl Server {
         }
         response
     }
+}
+
+fn worker(
+    backend: &Arc<dyn Backend>,
+    master: &MasterKey,
+    clock: Arc<TestClock>,
+    policy: &egress::Policy,
+) -> Worker {
+    let resolver = Arc::new(egress::SystemResolver::default());
+    let (roots, limits) = (egress::Roots::default(), egress::Limits::default());
+    let client = egress::Client::new(policy.clone(), resolver, roots, limits).unwrap();
+    Worker::new(push::Parts {
+        backend: Arc::clone(backend),
+        client: Arc::new(client),
+        master: master.clone(),
+        clock,
+        observer: Arc::new(Silent),
+        jitter: Arc::new(push::jitter::Fixed(0.5)),
+        settings: push::Settings::default(),
+    })
 }
 
 /// One connection to the server.

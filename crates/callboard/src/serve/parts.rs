@@ -199,6 +199,7 @@ pub(super) fn gateway(
     base: &Base,
     library: &Arc<Library>,
     policy: &Arc<Policy>,
+    worker: &Worker,
 ) -> Gateway {
     let mut settings = api::Settings::new(config.app_id);
     settings.require_sub_app_id = config.require_sub_app_id;
@@ -218,6 +219,7 @@ pub(super) fn gateway(
         library: Arc::clone(library),
         clock: Arc::clone(&base.clock),
         master: Arc::clone(&base.master),
+        worker: worker.clone(),
         policy: Arc::clone(policy),
         observer: Arc::clone(&base.observer),
         settings,

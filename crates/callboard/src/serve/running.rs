@@ -114,8 +114,8 @@ impl Running {
         if let Err(error) = library.tick().await {
             tracing::error!(error = chain(&error), "the library was not swept as a whole");
         }
-        let gateway = parts::gateway(config, &base, &library, &policy);
         let worker = parts::worker(config, &base, &policy)?;
+        let gateway = parts::gateway(config, &base, &library, &policy, &worker);
 
         let (failure, failed) = watch::channel(None);
         let running = Self {
@@ -139,21 +139,23 @@ impl Running {
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
+        let ops = Ops {
+            backend: Arc::clone(&base.backend),
+            worker: worker.clone(),
+            metrics,
+            clock: base.clock,
+            ready: Arc::clone(&running.ready),
+        };
         let attempts = running.tasks.clone();
         let stop_push = stop();
         running.tasks.spawn(async move { worker.run(attempts, stop_push).await });
         running.tasks.spawn(api::serve(sockets.main, gateway, stop()));
-        running.serve_ops(sockets.ops, base.clock, metrics);
+        running.serve_ops(sockets.ops, ops);
         Ok(running)
     }
 
-    fn serve_ops(&self, socket: TcpListener, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) {
-        let router = ops::router(Ops {
-            backend: Arc::clone(&self.backend),
-            metrics,
-            clock,
-            ready: Arc::clone(&self.ready),
-        });
+    fn serve_ops(&self, socket: TcpListener, ops: Ops) {
+        let router = ops::router(ops);
         let stop = self.stop_ops.clone();
         self.ops_tasks.spawn(async move {
             let served = axum::serve(socket, router).with_graceful_shutdown(stop.cancelled_owned());

@@ -107,3 +107,40 @@ async fn a_dead_receiver_delays_no_other_application() {
     }
     assert_eq!(dead.received().len(), 16);
 }
+
+#[tokio::test]
+async fn closed_by_hand_the_flow_doubles_from_one() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    receiver.script(|_| Reaction::status(503));
+    bed.publish(APP, 40).await;
+    bed.drive().await;
+    let mut seen = receiver.received().len();
+    bed.drive().await;
+    assert_eq!(receiver.received().len(), seen, "it is open");
+    receiver.script(|_| Reaction::status(200));
+    bed.worker.resume(APP);
+    let mut rounds = Vec::new();
+    for _ in 0..4 {
+        bed.drive().await;
+        rounds.push(receiver.received().len() - seen);
+        seen = receiver.received().len();
+    }
+    assert_eq!(rounds, [1, 2, 4, 8]);
+}
+
+#[tokio::test]
+async fn a_circuit_is_counted_while_its_address_is_the_applications() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    receiver.script(|_| Reaction::status(503));
+    bed.publish(APP, 5).await;
+    bed.drive().await;
+    assert_eq!(bed.worker.open_circuits(), 1);
+    // nothing of the application waits that would go to the new address
+    bed.store.purge(queue::PurgeRequest { app: APP, states: vec![], kinds: vec![] }).await.unwrap();
+    bed.point(APP, receiver.url("/new")).await;
+    bed.pass(10_000).await;
+    bed.drive().await;
+    assert_eq!(bed.worker.open_circuits(), 0);
+}

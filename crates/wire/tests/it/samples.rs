@@ -11,11 +11,11 @@ use wire::event::task::{
     PersistenceCompleteTask,
 };
 use wire::reply::{
-    ApplyUploadReply, CommitUploadReply, EventAttempt, EventConfigReply, EventDetailReply,
-    EventInfo, EventsStateReply, HistoryReply, KeyInfo, KeyReply, KeysReply, MediaInfo,
-    MediaInfosReply, PublishResult, PublishedReply, PurgedReply, SigningSecretInfo,
-    SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply,
-    TempCertificate,
+    ApplyUploadReply, CommitUploadReply, DeliveryReply, DeliveryState, EventAttempt,
+    EventConfigReply, EventDetailReply, EventInfo, EventsStateReply, HistoryReply, KeyInfo,
+    KeyReply, KeysReply, MediaInfo, MediaInfosReply, PublishResult, PublishedReply, PurgedReply,
+    SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply,
+    SubAppIdsReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -193,7 +193,8 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         | ActionName::ModifySubAppIdInfo
         | ActionName::ModifySubAppIdStatus
         | ActionName::DeleteKey
-        | ActionName::DeleteSigningSecret => Reply::Done,
+        | ActionName::DeleteSigningSecret
+        | ActionName::ResumeDelivery => Reply::Done,
         ActionName::DescribeEventConfig => {
             Reply::EventConfig(EventConfigReply::from(&EventConfig::default()))
         }
@@ -234,6 +235,19 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             secret_key: Secret("shown once".to_owned()),
         }),
         ActionName::DescribeKeys => Reply::Keys(keys()),
+        ActionName::TestNotification => Reply::Test(TestReply {
+            delivered: false,
+            status: 500,
+            duration_ms: 12,
+            response_body: "oh\n".to_owned(),
+            error: "HTTP 500".to_owned(),
+        }),
+        ActionName::DescribeDelivery => Reply::Delivery(DeliveryReply {
+            state: DeliveryState::Open,
+            url: "http://127.0.0.1:9000/cb".to_owned(),
+            failure_count: 5,
+            next_probe_time: Some(AT),
+        }),
         ActionName::CreateSigningSecret => Reply::SigningSecret(SigningSecretReply {
             signing_secret_id: "ss-EXAMPLE".to_owned(),
             secret: Secret("whsec_shown once".to_owned()),

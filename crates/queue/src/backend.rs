@@ -63,6 +63,11 @@ pub trait Backend: Debug + Send + Sync {
     /// Makes waiting entries DEAD; how many there were.
     async fn purge(&self, request: PurgeRequest) -> Result<u64, BackendError>;
 
+    /// Gives events a new life: a new READY entry at the tail, whatever the switches say, with the same
+    /// identity. Events with an open life are skipped. All that one call does not reach is left to the
+    /// next, by the cursor; an error may leave a part done, which a repeat then skips.
+    async fn replay(&self, request: ReplayRequest) -> Result<Replayed, ReplayError>;
+
     /// Objects that nothing refers to and that may be on disk: deleted, or still being written.
     async fn garbage(&self, limit: usize) -> Result<Vec<String>, BackendError>;
 
@@ -288,6 +293,74 @@ pub struct PurgeRequest {
     pub states: Vec<State>,
     /// Of which kinds; empty: all.
     pub kinds: Vec<EventKind>,
+}
+
+/// Asks for new lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayRequest {
+    /// Whose events.
+    pub app: AppId,
+    /// Which of them.
+    pub select: Selection,
+    /// Only count them.
+    pub dry_run: bool,
+    /// Events replayed at most.
+    pub limit: usize,
+    /// Where the call before ended; with a selection by what events are.
+    pub cursor: Option<String>,
+}
+
+/// Which events to replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// These, in this order; all must exist.
+    Events(Vec<EventId>),
+    /// Those that match, oldest first.
+    Matching {
+        /// In one of these final states; empty: in any.
+        states: Vec<State>,
+        /// Of one of these kinds; empty: any.
+        kinds: Vec<EventKind>,
+        /// Stated at or after this time.
+        since: Option<Timestamp>,
+        /// Stated before this time.
+        until: Option<Timestamp>,
+    },
+}
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Events that have a new life; with `dry_run`: that would have one.
+    pub count: u64,
+    /// Where the next call begins; none: nothing is left. Events that are stated or replayed after the
+    /// first call of a row are none of its business.
+    pub cursor: Option<String>,
+}
+
+/// Why nothing more was replayed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The application has no such event. None was replayed.
+    #[error("application {app} has no event {event}")]
+    UnknownEvent {
+        /// The application.
+        app: AppId,
+        /// The first that it does not have.
+        event: EventId,
+    },
+    /// PUSH mode without an address: nobody would get them.
+    #[error("the application has no address to send to")]
+    NoAddress,
+    /// There is no such application, or it is destroyed.
+    #[error("application {0} does not exist")]
+    UnknownApplication(AppId),
+    /// Too many entries are open, in this application or in all.
+    #[error("too many open events in application {0}")]
+    TooManyOpen(AppId),
+    /// The backend failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
 }
 
 /// Whether the backend works, and what it costs.

@@ -7,6 +7,7 @@
 
 mod claims;
 mod leases;
+mod lives;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,6 +25,8 @@ use crate::steady::Steady;
 use crate::waiting::Waiting;
 
 pub use self::leases::{Ask, Grant, Refusal};
+pub use self::lives::Life;
+use self::lives::Lives;
 
 /// What an engine is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,7 @@ pub struct Engine {
     leases: u64,
     queues: BTreeMap<AppId, Queue>,
     held: HashMap<Seq, Held>,
+    lives: Lives,
     /// Ends of leases and times of retries.
     timers: BTreeSet<(Steady, Seq)>,
     /// No DELAYED entry was born before this.
@@ -157,6 +161,7 @@ impl Engine {
             leases: 0,
             queues: BTreeMap::new(),
             held: HashMap::new(),
+            lives: Lives::default(),
             timers: BTreeSet::new(),
             delayed_since: Steady(i64::MAX),
             overdue: Vec::new(),
@@ -170,6 +175,11 @@ impl Engine {
     /// The identity of the event whose first life that entry is.
     pub fn event_id(&self, seq: Seq) -> EventId {
         EventId { origin: self.settings.origin, first_seq: seq }
+    }
+
+    /// The number of this start, which handles carry.
+    pub const fn boot(&self) -> u32 {
+        self.settings.boot
     }
 
     /// Whether that event is of this log.

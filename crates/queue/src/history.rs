@@ -79,6 +79,6 @@ pub struct EventDetail {
     pub row: EventRow,
     /// The JSON of its member, as it is sent.
     pub payload: Bytes,
-    /// The attempts of PUSH, oldest first.
+    /// The attempts of PUSH in all its lives, oldest first.
     pub attempts: Vec<Attempt>,
 }

@@ -33,10 +33,11 @@ mod waiting;
 
 pub use backend::{
     Backend, BackendError, Commit, CommitError, Committed, Configured, Health, LeaseError,
-    LeaseRequest, Leased, Lessee, Load, Published, PurgeRequest, Resolution, Settled, Settlement,
+    LeaseRequest, Leased, Lessee, Load, Published, PurgeRequest, ReplayError, ReplayRequest,
+    Replayed, Resolution, Selection, Settled, Settlement,
 };
 pub use circuit::{Allowance, Circuit};
-pub use engine::{Ask, Engine, EngineSettings, Grant, Refusal, Route};
+pub use engine::{Ask, Engine, EngineSettings, Grant, Life, Refusal, Route};
 pub use entry::Entry;
 pub use history::{Attempt, EventDetail, EventPage, EventQuery, EventRow};
 pub use ledger::{Block, Ledger, Mark};

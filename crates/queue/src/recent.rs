@@ -3,47 +3,35 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use model::{AppId, Handle, Seq};
+use model::{AppId, Handle};
 
 use crate::steady::Steady;
 
-/// Confirmed leases, oldest first.
+/// Confirmed leases, oldest first. Each is confirmed once; an event may be more than once, in
+/// different lives.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    order: VecDeque<(Steady, Seq)>,
-    leases: HashMap<Seq, Confirmed>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Confirmed {
-    app: AppId,
-    at: Steady,
-    /// The lease.
-    token: (u32, u64),
+    order: VecDeque<(Steady, Handle)>,
+    leases: HashMap<Handle, AppId>,
 }
 
 impl Recent {
     pub(crate) fn add(&mut self, app: AppId, handle: Handle, at: Steady) {
-        let (seq, token) = (handle.event.first_seq, (handle.boot, handle.lease));
-        self.order.push_back((at, seq));
-        self.leases.insert(seq, Confirmed { app, at, token });
+        self.order.push_back((at, handle));
+        self.leases.insert(handle, app);
     }
 
-    pub(crate) fn has(&self, app: AppId, seq: Seq, handle: Handle) -> bool {
-        self.leases.get(&seq).is_some_and(|confirmed| {
-            confirmed.app == app && confirmed.token == (handle.boot, handle.lease)
-        })
+    pub(crate) fn has(&self, app: AppId, handle: Handle) -> bool {
+        self.leases.get(&handle) == Some(&app)
     }
 
     /// Forgets what was confirmed at `oldest` or before.
     pub(crate) fn forget(&mut self, oldest: Steady) {
-        while let Some(&(at, seq)) = self.order.front()
+        while let Some(&(at, handle)) = self.order.front()
             && at <= oldest
         {
             self.order.pop_front();
-            if self.leases.get(&seq).is_some_and(|confirmed| confirmed.at == at) {
-                self.leases.remove(&seq);
-            }
+            self.leases.remove(&handle);
         }
     }
 }

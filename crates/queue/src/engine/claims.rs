@@ -12,12 +12,15 @@ use crate::steady::Steady;
 impl Engine {
     /// Claims a lease for a settlement that is about to be written down. Only after
     /// [`Settled::Accepted`] must it be finished or released.
-    pub fn claim(&mut self, app: AppId, handle: Handle, now: Steady) -> Settled {
+    ///
+    /// `latest` is the entry of the event's latest life as the log has it. It matters only for a
+    /// handle of an earlier start; for others the first entry will do.
+    pub fn claim(&mut self, app: AppId, handle: Handle, latest: Seq, now: Steady) -> Settled {
         if !self.owns(handle.event) || handle.boot > self.settings.boot || handle.boot == 0 {
             return Settled::Unknown;
         }
         self.recent.forget(now.minus_ms(self.settings.repeat_ms));
-        let seq = handle.event.first_seq;
+        let seq = self.entry_of(handle.event);
         match self.held.get_mut(&seq) {
             Some(held) if held.app != app => return Settled::Unknown,
             Some(held) if held.is_lease(handle) => {
@@ -35,15 +38,19 @@ impl Engine {
             }
             // confirmed twice within one group: the first is being written down right now
             Some(held) if held.was_lease(handle) => return Settled::Already,
-            Some(_) => return Settled::Stale,
-            None => {}
+            Some(_) | None => {}
         }
-        if self.recent.has(app, seq, handle) {
+        // before the state of the event is asked: it may have been replayed since
+        if self.recent.has(app, handle) {
             return Settled::Already;
         }
+        if self.held.contains_key(&seq) {
+            return Settled::Stale;
+        }
+        let latest = if seq == handle.event.first_seq { latest } else { seq };
         let earlier = handle.boot < self.settings.boot;
         let fresh = now.since_ms(self.settings.opened) < self.settings.repeat_ms;
-        match self.ledger.mark(seq) {
+        match self.ledger.mark(latest) {
             Some(Mark::None) => Settled::Unknown,
             // which handle confirmed it, and when, was lost with the stop; the client that repeats
             // a confirmation whose answer was lost with it is to hear that all is well
@@ -82,13 +89,15 @@ impl Engine {
         if let (Mark::Done, Hold::Claimed { was: Was::Leased { boot, lease, .. } }) =
             (mark, held.hold)
         {
-            let handle = Handle { event: self.event_id(seq), boot, lease };
+            let event = self.event_id(self.lives.first(seq));
+            let handle = Handle { event, boot, lease };
             self.recent.add(held.app, handle, now);
         }
         if let Some(queue) = self.queues.get_mut(&held.app) {
             *queue.count(held.hold) -= 1;
         }
         self.open -= 1;
+        self.lives.end(seq);
         self.ledger.change(seq, mark);
     }
 

@@ -40,6 +40,8 @@ pub struct Grant {
     pub handle: Handle,
     /// The entry.
     pub entry: Entry,
+    /// Which life of its event it is, from 1.
+    pub life: u32,
 }
 
 impl Engine {
@@ -104,8 +106,10 @@ impl Engine {
             queue.leased += 1;
             self.timers.insert((until, entry.seq));
             self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
-            let event = EventId { origin: self.settings.origin, first_seq: entry.seq };
-            grants.push(Grant { handle: Handle { event, boot, lease }, entry });
+            let (first_seq, life) =
+                self.lives.get(entry.seq).map_or((entry.seq, 1), |life| (life.first, life.number));
+            let event = EventId { origin: self.settings.origin, first_seq };
+            grants.push(Grant { handle: Handle { event, boot, lease }, entry, life });
         }
         Ok(grants)
     }
@@ -119,7 +123,7 @@ impl Engine {
 
     /// Gives a lease back untried: READY again, where it was. False if the lease has ended.
     pub fn give_back(&mut self, handle: Handle) -> bool {
-        let seq = handle.event.first_seq;
+        let seq = self.entry_of(handle.event);
         if !self.held.get(&seq).is_some_and(|held| held.is_lease(handle)) {
             return false;
         }

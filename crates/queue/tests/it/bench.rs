@@ -8,8 +8,8 @@ use ::model::{
     Timestamp,
 };
 use queue::{
-    Ask, Block, Configured, Engine, EngineSettings, Entry, Grant, Lessee, Mark, Reason, Route,
-    Settled, State, Steady,
+    Ask, Block, Configured, Engine, EngineSettings, Entry, Grant, Lessee, Life, Mark, Reason,
+    Route, Settled, State, Steady,
 };
 
 use crate::model::{At, EXPIRY_MS, Given, Item, Model, REPEAT_MS};
@@ -116,12 +116,7 @@ impl Bench {
         };
         assert!(same, "{route:?}, expected {expected:?}");
         let Some(route) = route else { return };
-        let open = self.model.items.iter().filter(|item| item.is_open());
-        let (mine, all) = (open.clone().filter(|item| item.app == app).count(), open.count());
-        let room = mine + usize::try_from(count).unwrap() <= 40
-            && all + usize::try_from(count).unwrap() <= 100;
-        assert_eq!(self.engine.has_room(app, count, (0, 0)), room);
-        if !room {
+        if !self.has_room(app, count) {
             return;
         }
         for _ in 0..count {
@@ -129,6 +124,35 @@ impl Bench {
             self.model.append(app, self.next, kind, self.now);
             self.next = self.next.next();
         }
+    }
+
+    /// Gives an event a new life, if it has no open one.
+    pub(crate) fn replay(&mut self, pick: usize) {
+        let events: Vec<Seq> = self.model.items.iter().map(|item| item.event).collect();
+        if events.is_empty() {
+            return;
+        }
+        let event = events[pick % events.len()];
+        let Item { app, kind, seq, life, .. } = *self.model.latest(event).unwrap();
+        let (state, _) = self.engine.state(seq).unwrap();
+        let destroyed = self.model.apps[&app].status == ApplicationStatus::Destroyed;
+        if state.is_open() || destroyed || !self.has_room(app, 1) {
+            return;
+        }
+        self.engine.begin_life(self.next, Life { first: event, number: life + 1 });
+        self.engine.append(app, Entry::new(self.next, kind, self.now), Route::Ready);
+        self.model.replay(event, self.next, self.now);
+        self.next = self.next.next();
+    }
+
+    /// Whether so many more may be open; both must agree.
+    fn has_room(&self, app: AppId, count: u64) -> bool {
+        let open = self.model.items.iter().filter(|item| item.is_open());
+        let (mine, all) = (open.clone().filter(|item| item.app == app).count(), open.count());
+        let room = mine + usize::try_from(count).unwrap() <= 40
+            && all + usize::try_from(count).unwrap() <= 100;
+        assert_eq!(self.engine.has_room(app, count, (0, 0)), room);
+        room
     }
 
     /// Leases; whether anybody gets to see it decides whether it can still be undone.
@@ -141,7 +165,8 @@ impl Bench {
         let (Ok(grants), Ok(items)) = (grants, expected) else { return };
         for (grant, item) in grants.iter().zip(items) {
             let entry = grant.entry;
-            assert_eq!(grant.handle.event, self.engine.event_id(item.seq));
+            assert_eq!(grant.handle.event, self.engine.event_id(item.event));
+            assert_eq!(grant.life, item.life);
             assert_eq!((entry.born(), entry.kind), (item.born, item.kind));
             assert_eq!((entry.attempts, entry.first_attempt()), (item.attempts, item.first));
             self.model.leased(ask.app, grant.handle, self.now.plus_ms(ask.hold_ms));
@@ -181,7 +206,8 @@ impl Bench {
         self.claim(AppId(app.0 % APPS + 1), handle, None);
         let mut foreign = handle;
         foreign.event.origin += 1;
-        assert_eq!(self.engine.claim(app, foreign, self.now), Settled::Unknown);
+        let latest = foreign.event.first_seq;
+        assert_eq!(self.engine.claim(app, foreign, latest, self.now), Settled::Unknown);
         self.claim(app, Handle { boot: self.boot + 1, ..handle }, None);
         self.claim(app, Handle { lease: handle.lease + 1_000_000, ..handle }, None);
         let mut unborn = handle;
@@ -192,15 +218,18 @@ impl Bench {
 
     fn claim(&mut self, app: AppId, handle: Handle, end: Option<(End, bool)>) {
         let expected = self.model.settled(app, handle, self.boot, self.now);
-        let settled = self.engine.claim(app, handle, self.now);
+        let event = handle.event.first_seq;
+        let latest = self.model.latest(event).map_or(event, |item| item.seq);
+        let settled = self.engine.claim(app, handle, latest, self.now);
         assert!(expected.contains(&settled), "{handle}: {settled:?}, expected {expected:?}");
         if settled != Settled::Accepted {
             return;
         }
         let (end, twice) = end.unwrap();
-        let seq = handle.event.first_seq;
+        let seq = self.engine.entry_of(handle.event);
+        assert_eq!(seq, latest);
         if twice {
-            assert_eq!(self.engine.claim(app, handle, self.now), Settled::Already);
+            assert_eq!(self.engine.claim(app, handle, latest, self.now), Settled::Already);
             assert!(!self.engine.give_back(handle));
         }
         let entry = self.engine.held(seq).unwrap();
@@ -334,6 +363,9 @@ impl Bench {
         open.sort_by_key(|(_, entry, _)| entry.seq);
         let leases: Vec<_> = if graceful { old.leases().collect() } else { vec![] };
         for (app, entry, due) in open {
+            if let Some(life) = old.life(entry.seq) {
+                self.engine.begin_life(entry.seq, life);
+            }
             if let Some((_, _, token, until)) = leases.iter().find(|lease| lease.1 == entry.seq) {
                 let until = self.now.plus_ms(until.since_ms(stopped));
                 self.engine.restore_lease(app, entry, *token, until);
@@ -349,6 +381,9 @@ impl Bench {
     pub(crate) fn compare(&self) {
         for item in &self.model.items {
             assert_eq!(self.engine.state(item.seq), Some(item.state()), "{item:?}");
+            let life = Life { first: item.event, number: item.life };
+            let later = item.is_open() && item.life > 1;
+            assert_eq!(self.engine.life(item.seq), later.then_some(life));
         }
         assert_eq!(self.engine.state(self.next), None);
         for app in std::iter::once(None).chain((1..=APPS + 1).map(|app| Some(AppId(app)))) {

@@ -9,6 +9,7 @@ use crate::bench::{APPS, Bench, Change, End, ask};
 #[derive(Clone, Debug)]
 enum Step {
     Append { app: AppId, kind: EventKind, count: u64 },
+    Replay(usize),
     Lease { ask: Ask, seen: bool },
     Unlease(usize),
     GiveBack(usize),
@@ -87,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         16 => (app(), kind, 1..5_u64)
             .prop_map(|(app, kind, count)| Step::Append { app, kind, count }),
+        6 => any::<usize>().prop_map(Step::Replay),
         16 => lease(),
         4 => any::<usize>().prop_map(Step::Unlease),
         3 => any::<usize>().prop_map(Step::GiveBack),
@@ -106,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn take(bench: &mut Bench, step: Step) {
     match step {
         Step::Append { app, kind, count } => bench.append(app, kind, count),
+        Step::Replay(pick) => bench.replay(pick),
         Step::Lease { ask, seen } => bench.lease(ask, seen),
         Step::Unlease(pick) => bench.unlease(pick),
         Step::GiveBack(pick) => bench.give_back(pick),

@@ -76,6 +76,21 @@ fn a_confirmed_handle_is_accepted_again_after_any_stop() {
 }
 
 #[test]
+fn a_confirmation_whose_answer_was_lost_is_accepted_though_the_event_was_replayed() {
+    let mut bench = bench();
+    bench.lease(ask(APP, Lessee::Pull, 1, false), true);
+    bench.settle(0, End::Close(Mark::Done), false);
+    bench.replay(0);
+    bench.settle(0, End::Close(Mark::Done), false);
+    bench.lease(ask(APP, Lessee::Pull, 6, false), true);
+    bench.settle(0, End::Close(Mark::Done), false);
+    assert_eq!(line(&bench).len(), 0);
+    bench.settle(17, End::Close(Mark::Done), true);
+    bench.settle(0, End::Close(Mark::Done), false);
+    bench.compare();
+}
+
+#[test]
 fn a_new_address_makes_retries_due_in_either_mode() {
     for mode in [Mode::Pull, Mode::Push] {
         let mut bench = bench();

@@ -33,6 +33,9 @@ pub(crate) enum At {
 pub(crate) struct Item {
     pub(crate) app: AppId,
     pub(crate) seq: Seq,
+    /// The entry of its event's first life, and which life it is.
+    pub(crate) event: Seq,
+    pub(crate) life: u32,
     pub(crate) kind: EventKind,
     /// To the second.
     pub(crate) born: Steady,
@@ -112,6 +115,11 @@ impl Model {
         self.items.iter_mut().find(|item| item.seq == seq).unwrap()
     }
 
+    /// The latest life of an event.
+    pub(crate) fn latest(&self, event: Seq) -> Option<&Item> {
+        self.items.iter().rfind(|item| item.event == event)
+    }
+
     /// The READY entries of an application in their order.
     pub(crate) fn line(&self, app: AppId) -> Vec<Item> {
         let ready = |item: &&Item| item.app == app && item.at == At::Ready;
@@ -152,7 +160,16 @@ impl Model {
     pub(crate) fn append(&mut self, app: AppId, seq: Seq, kind: EventKind, born: Steady) {
         let at = self.route(app, kind).unwrap();
         let (turn, born) = (self.turn(), second(born));
-        self.items.push(Item { app, seq, kind, born, attempts: 0, first: None, at, turn });
+        let (event, life, attempts, first) = (seq, 1, 0, None);
+        self.items.push(Item { app, seq, event, life, kind, born, attempts, first, at, turn });
+    }
+
+    /// Design, "Replay": a new life at the tail, whatever the switch, unless one is open.
+    pub(crate) fn replay(&mut self, event: Seq, seq: Seq, born: Steady) {
+        let latest = *self.latest(event).unwrap();
+        assert!(!latest.is_open());
+        let (turn, born, at, life) = (self.turn(), second(born), At::Ready, latest.life + 1);
+        self.items.push(Item { seq, life, born, attempts: 0, first: None, at, turn, ..latest });
     }
 
     /// Design, "PUSH → PULL, a new URL or a new SignKey: DELAYED becomes due now".
@@ -224,7 +241,7 @@ impl Model {
 
     /// An entry was leased with that handle; no handle is ever given out twice.
     pub(crate) fn leased(&mut self, app: AppId, handle: Handle, until: Steady) {
-        let seq = handle.event.first_seq;
+        let seq = self.latest(handle.event.first_seq).unwrap().seq;
         assert_eq!(self.seen.insert((handle.boot, handle.lease), seq), None, "{handle} twice");
         self.given.push(Given { app, handle });
         let item = self.item_mut(seq);
@@ -234,7 +251,8 @@ impl Model {
 
     /// A lease that was not used: READY again where it was.
     pub(crate) fn give_back(&mut self, handle: Handle) -> bool {
-        let item = self.item_mut(handle.event.first_seq);
+        let seq = self.latest(handle.event.first_seq).unwrap().seq;
+        let item = self.item_mut(seq);
         let current = matches!(item.at, At::Leased(holder, _) if holder == handle);
         if current {
             item.at = At::Ready;
@@ -246,22 +264,29 @@ impl Model {
     pub(crate) fn settled(&self, app: AppId, handle: Handle, boot: u32, now: Steady) -> &[Settled] {
         use Settled::{Accepted, Already, Stale, Unknown};
         // both mean that the handle is no good; which it was may be forgotten
-        let Some(item) = self.item(handle.event.first_seq) else { return &[Unknown, Stale] };
+        let event = handle.event.first_seq;
+        let Some(latest) = self.latest(event) else { return &[Unknown, Stale] };
         if handle.boot > boot {
             return &[Unknown];
         }
         // which handle it was is not known after a stop; that the event is DONE, is
         let earlier = handle.boot < boot && now < self.opened.plus_ms(REPEAT_MS);
-        if matches!(item.at, At::Done(..) if earlier) {
+        if matches!(latest.at, At::Done(..) if earlier) {
             return &[Already];
         }
-        let known = self.seen.get(&(handle.boot, handle.lease)) == Some(&item.seq);
-        if !known || item.app != app {
+        let seen = self.seen.get(&(handle.boot, handle.lease));
+        let item = seen.and_then(|seq| self.item(*seq));
+        let Some(item) = item.filter(|item| item.event == event && item.app == app) else {
             return &[Unknown, Stale];
-        }
+        };
         match item.at {
             At::Leased(holder, until) if holder == handle && now < until => &[Accepted],
-            At::Done(by, at) if by == handle && now < at.plus_ms(REPEAT_MS) => &[Already],
+            // after a stop nobody knows any more who confirmed a life that is not the latest
+            At::Done(by, at)
+                if by == handle && at >= self.opened && now < at.plus_ms(REPEAT_MS) =>
+            {
+                &[Already]
+            }
             At::Ready
             | At::Overdue
             | At::Leased(..)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use model::{AppId, EventKind, Seq, limits};
-use queue::{BackendError, Entry, Steady, ledger};
+use queue::{BackendError, Entry, Life, Steady, ledger};
 
 use crate::pack::{Packer, Unpacker};
 use crate::schema::{meta, set_meta};
@@ -80,7 +80,8 @@ impl Writer {
         let mut pages: BTreeMap<u64, Page> = dirty.map(|(no, block)| (no, page(block))).collect();
         for (app, entry, due) in engine.open_entries() {
             if let Some(page) = pages.get_mut(&ledger::block_of(entry.seq)) {
-                pack_open(&mut page.open, app, entry, due);
+                let life = engine.life(entry.seq);
+                pack_open(&mut page.open, &Open { app, entry, due, life });
             }
         }
         pages
@@ -112,8 +113,21 @@ impl Writer {
     }
 }
 
-/// Packs an open entry: offset in its block, application, kind, birth, attempts, first attempt, due.
-fn pack_open(packer: &mut Packer, app: AppId, entry: Entry, due: Option<Steady>) {
+/// An open entry as a checkpoint has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open {
+    pub(crate) app: AppId,
+    pub(crate) entry: Entry,
+    /// When it is tried again; none: it is READY.
+    pub(crate) due: Option<Steady>,
+    /// Which life of its event it is; none: the first.
+    pub(crate) life: Option<Life>,
+}
+
+/// Packs an open entry: offset in its block, application, kind, birth, attempts, first attempt, due,
+/// first life; and, if that is another entry, which life it is.
+fn pack_open(packer: &mut Packer, open: &Open) {
+    let Open { app, entry, due, life } = *open;
     let number = |at: Option<Steady>| at.map_or(0, |at| unsql(at.0));
     packer
         .put(entry.seq.0 % limits::BLOCK_ENTRIES)
@@ -122,14 +136,15 @@ fn pack_open(packer: &mut Packer, app: AppId, entry: Entry, due: Option<Steady>)
         .put(number(Some(entry.born())) / 1000)
         .put(u64::from(entry.attempts))
         .put(number(entry.first_attempt()) / 1000)
-        .put(number(due));
+        .put(number(due))
+        .put(life.map_or(0, |life| life.first.0));
+    if let Some(life) = life {
+        packer.put(life.number.into());
+    }
 }
 
 /// Reads the open entries of a block back; none if the bytes are not what they should be.
-pub(crate) fn unpack_open(
-    number: u64,
-    bytes: &[u8],
-) -> Option<Vec<(AppId, Entry, Option<Steady>)>> {
+pub(crate) fn unpack_open(number: u64, bytes: &[u8]) -> Option<Vec<Open>> {
     let mut numbers = Unpacker::new(bytes);
     let mut open = Vec::new();
     while !numbers.is_empty() {
@@ -142,7 +157,11 @@ pub(crate) fn unpack_open(
         let due = numbers.get()?;
         let some = |at: u64| (at != 0).then(|| Steady(sql(at)));
         let entry = Entry::new(seq, kind, born).with_attempts(attempts, some(first));
-        open.push((app, entry, some(due)));
+        let life = match numbers.get()? {
+            0 => None,
+            first => Some(Life { first: Seq(first), number: u32::try_from(numbers.get()?).ok()? }),
+        };
+        open.push(Open { app, entry, due: some(due), life });
     }
     Some(open)
 }

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::facts::{Append, Digest, Fact};
 use crate::shared::Shared;
-use crate::{history, sql, unsql};
+use crate::{history, lives, sql, unsql};
 
 /// What the commands of a group before this one will have done once it is committed.
 #[derive(Debug)]
@@ -131,7 +131,8 @@ fn events(
         let (files, payload) = (event.files.clone(), event.payload.clone());
         let (app, at) = (event.app, now.wall);
         published.push(publish(shared, next, route));
-        appends.push(Append { app, entry, route, at, born, files, payload, dedupe });
+        let later = None;
+        appends.push(Append { app, entry, later, route, at, born, files, payload, dedupe });
         next = next.next();
     }
     admit(shared, pending, &appends)?;
@@ -194,7 +195,8 @@ fn earlier_event(
     if let Some(route) = pending {
         return Ok(publish(shared, seq, route));
     }
-    let (state, reason) = history::state(db, shared, seq)?.unwrap_or((State::Done, None));
+    let latest = lives::latest(db, seq)?;
+    let (state, reason) = history::state(db, shared, latest)?.unwrap_or((State::Done, None));
     Ok(Published { id: shared.engine().event_id(seq), state, reason })
 }
 
@@ -234,14 +236,22 @@ fn version(db: &Connection, key: &RecordKey) -> rusqlite::Result<Option<u64>> {
 
 /// Decides settlements: claims each lease that is current.
 pub(crate) fn settle(
+    db: &Connection,
     shared: &Shared,
     settlements: &[Settlement],
-) -> (Vec<Fact>, Vec<Settled>, Vec<Seq>) {
+) -> rusqlite::Result<(Vec<Fact>, Vec<Settled>, Vec<Seq>)> {
     let now = shared.steady();
+    let boot = shared.engine().boot();
+    let latest = settlements.iter().map(|settlement| {
+        let (of_before, first) = (settlement.handle.boot < boot, settlement.handle.event.first_seq);
+        if of_before { lives::latest(db, first) } else { Ok(first) }
+    });
+    let latest = latest.collect::<rusqlite::Result<Vec<Seq>>>()?;
     let (mut facts, mut claimed, mut returned) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut engine = shared.engine();
-    let mut one = |settlement: &Settlement| {
-        let (seq, resolution) = (settlement.handle.event.first_seq, settlement.resolution);
+    let mut one = |(settlement, latest): (&Settlement, Seq)| {
+        let resolution = settlement.resolution;
+        let seq = engine.entry_of(settlement.handle.event);
         if resolution == Resolution::Return {
             if !engine.give_back(settlement.handle) {
                 return Settled::Stale;
@@ -249,7 +259,7 @@ pub(crate) fn settle(
             returned.insert(settlement.app);
             return Settled::Accepted;
         }
-        let settled = engine.claim(settlement.app, settlement.handle, now);
+        let settled = engine.claim(settlement.app, settlement.handle, latest, now);
         let (Settled::Accepted, Some(entry)) = (settled, engine.held(seq)) else { return settled };
         claimed.push(seq);
         if let Some(attempt) = &settlement.attempt {
@@ -264,10 +274,10 @@ pub(crate) fn settle(
         });
         Settled::Accepted
     };
-    let answers = settlements.iter().map(&mut one).collect();
+    let answers = settlements.iter().zip(latest).map(&mut one).collect();
     drop(engine);
     shared.wake(&returned);
-    (facts, answers, claimed)
+    Ok((facts, answers, claimed))
 }
 
 /// The error a caller gets for a refusal, once SQLite's share of it has been dealt with.

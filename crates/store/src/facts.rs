@@ -5,10 +5,12 @@ use bytes::Bytes;
 use model::{AppId, FileId, Seq, Timestamp};
 use queue::{Attempt, Configured, Entry, Mark, RecordKey, Route, Steady, Term};
 
+use crate::lives::Later;
+
 /// One fact.
 #[derive(Clone, Debug)]
 pub(crate) enum Fact {
-    /// An event has a place in the log.
+    /// An event, or a new life of one, has a place in the log.
     Append(Append),
     /// An entry is DONE, DEAD or IGNORED.
     Close { seq: Seq, mark: Mark },
@@ -30,11 +32,13 @@ pub(crate) enum Fact {
     Swept(String),
 }
 
-/// An event with its place.
+/// An event, or a new life of one, with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Append {
     pub(crate) app: AppId,
     pub(crate) entry: Entry,
+    /// Of which event it is a later life.
+    pub(crate) later: Option<Later>,
     pub(crate) route: Route,
     /// The wall clock, which is what people are shown …
     pub(crate) at: Timestamp,

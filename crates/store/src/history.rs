@@ -13,6 +13,7 @@ use queue::{
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
+use crate::lives::{self, Later};
 use crate::pack::Unpacker;
 use crate::shared::Shared;
 use crate::{sql, unsql};
@@ -28,10 +29,10 @@ pub(crate) fn state(
 
 /// Blocks read for one question.
 #[derive(Default)]
-struct Blocks(HashMap<u64, Option<Block>>);
+pub(crate) struct Blocks(HashMap<u64, Option<Block>>);
 
 impl Blocks {
-    fn state(
+    pub(crate) fn state(
         &mut self,
         db: &Connection,
         shared: &Shared,
@@ -67,9 +68,31 @@ struct Found {
     born: Steady,
     mark: Mark,
     files: Vec<FileId>,
+    later: Option<Later>,
 }
 
-const COLUMNS: &str = "entry.seq, app, kind, at, at + drift, mark, files";
+impl Found {
+    /// The entry of the event's first life.
+    fn first(&self) -> Seq {
+        self.later.map_or(self.seq, |later| later.life.first)
+    }
+
+    /// When the event was stated.
+    fn stated(&self) -> Timestamp {
+        self.later.map_or(self.at, |later| later.stated)
+    }
+
+    /// Whether this is where the event is shown.
+    fn shows(&self, db: &Connection) -> Result<bool> {
+        self.later.map_or(Ok(true), |later| {
+            lives::has_earlier(db, self.seq, later.life.first).map(|has| !has)
+        })
+    }
+}
+
+const COLUMNS: &str = "entry.seq, app, kind, at, at + drift, mark, files, first, life, stated";
+const TABLES: &str = "entry JOIN payload ON payload.seq = entry.seq
+                      LEFT JOIN life ON life.seq = entry.seq";
 
 fn found(row: &Row<'_>) -> Result<Found> {
     let mut files = Vec::new();
@@ -85,6 +108,7 @@ fn found(row: &Row<'_>) -> Result<Found> {
         born: Steady(row.get(4)?),
         mark: Mark::from_code(row.get(5)?),
         files,
+        later: lives::later(row, 7)?,
     })
 }
 
@@ -103,7 +127,7 @@ pub(crate) async fn page(
 
 fn scan(db: &Connection, shared: &Shared, query: &EventQuery, before: Seq) -> Result<EventPage> {
     let select = format!(
-        "SELECT {COLUMNS} FROM entry JOIN payload ON payload.seq = entry.seq
+        "SELECT {COLUMNS} FROM {TABLES}
          WHERE entry.seq < ?1 ORDER BY entry.seq DESC LIMIT ?2"
     );
     let budget = limits::HISTORY_SCAN_MAX;
@@ -146,9 +170,9 @@ fn matching(
     let wanted = entry.app == query.app
         && (query.kinds.is_empty() || query.kinds.contains(&kind))
         && query.file.is_none_or(|file| entry.files.contains(&file))
-        && query.since.is_none_or(|since| entry.at >= since)
-        && query.until.is_none_or(|until| entry.at < until);
-    if !wanted {
+        && query.since.is_none_or(|since| entry.stated() >= since)
+        && query.until.is_none_or(|until| entry.stated() < until);
+    if !wanted || !entry.shows(db)? {
         return Ok(None);
     }
     let row = describe(db, shared, blocks, entry, kind)?;
@@ -163,11 +187,13 @@ fn describe(
     kind: EventKind,
 ) -> Result<EventRow> {
     // an entry that was committed this very moment is in the table before it is in the engine
-    let fresh = || entry.mark.closed().unwrap_or((State::Ready, None));
-    let (state, reason) = blocks.state(db, shared, entry.seq)?.unwrap_or_else(fresh);
+    let (first, latest) = (entry.first(), lives::latest(db, entry.first())?);
+    let mark = if latest == entry.seq { entry.mark } else { Mark::Open };
+    let fresh = || mark.closed().unwrap_or((State::Ready, None));
+    let (state, reason) = blocks.state(db, shared, latest)?.unwrap_or_else(fresh);
     let count = "SELECT count(*) FROM attempt WHERE seq = ?1";
-    let attempts = db.prepare_cached(count)?.query_row([sql(entry.seq.0)], |row| row.get(0))?;
-    let (id, created) = (shared.engine().event_id(entry.seq), entry.at);
+    let attempts = db.prepare_cached(count)?.query_row([sql(latest.0)], |row| row.get(0))?;
+    let (id, created) = (shared.engine().event_id(first), entry.stated());
     Ok(EventRow { id, kind, state, reason, created, attempts, files: entry.files })
 }
 
@@ -184,24 +210,28 @@ pub(crate) async fn event(
     shared.readers.read(move |db| detail(db, &asked, app, id.first_seq)).await
 }
 
-fn detail(db: &Connection, shared: &Shared, app: AppId, seq: Seq) -> Result<Option<EventDetail>> {
-    let select = format!(
-        "SELECT {COLUMNS}, body FROM entry JOIN payload ON payload.seq = entry.seq
-         WHERE entry.seq = ?1 AND app = ?2"
-    );
-    let read = |row: &Row<'_>| Ok((found(row)?, Bytes::from(row.get::<_, Vec<u8>>(7)?)));
+fn detail(db: &Connection, shared: &Shared, app: AppId, first: Seq) -> Result<Option<EventDetail>> {
+    // no id is made of a later life's number
+    if lives::of(db, first)?.is_some() {
+        return Ok(None);
+    }
+    let seq = lives::latest(db, first)?;
+    let select = format!("SELECT {COLUMNS}, body FROM {TABLES} WHERE entry.seq = ?1 AND app = ?2");
+    let read = |row: &Row<'_>| Ok((found(row)?, Bytes::from(row.get::<_, Vec<u8>>(10)?)));
     let row = db.prepare_cached(&select)?.query_row((sql(seq.0), sql(app.0)), read).optional()?;
     let Some((entry, payload)) = row else { return Ok(None) };
     let Some(kind) = entry.kind else { return Ok(None) };
     let row = describe(db, shared, &mut Blocks::default(), entry, kind)?;
-    Ok(Some(EventDetail { row, payload, attempts: attempts(db, seq)? }))
+    Ok(Some(EventDetail { row, payload, attempts: attempts(db, first)? }))
 }
 
-fn attempts(db: &Connection, seq: Seq) -> Result<Vec<Attempt>> {
+/// The attempts of all lives.
+fn attempts(db: &Connection, first: Seq) -> Result<Vec<Attempt>> {
     let select = "SELECT at, url, status, duration_ms, error, body FROM attempt
-                  WHERE seq = ?1 ORDER BY n";
+                  WHERE seq = ?1 OR seq IN (SELECT seq FROM life WHERE first = ?1)
+                  ORDER BY n";
     let mut statement = db.prepare_cached(select)?;
-    let rows = statement.query_map([sql(seq.0)], |row| {
+    let rows = statement.query_map([sql(first.0)], |row| {
         Ok(Attempt {
             at: Timestamp(row.get(0)?),
             url: row.get(1)?,

@@ -44,7 +44,7 @@ fn describe(shared: &Shared, grant: &Grant, payload: Bytes, born: Timestamp) -> 
         attempts: u32::from(grant.entry.attempts),
         since_first_attempt_ms: first.map(|first| now.since_ms(first)),
         born,
-        life: 1,
+        life: grant.life,
     }
 }
 

@@ -8,7 +8,8 @@ use model::{AppId, Application, EventKind, Seq};
 use queue::{Block, Configured, Engine, Entry, Mark, RecordKind, Steady};
 use rusqlite::{Connection, Error, Result};
 
-use crate::checkpoint::{BLOCKS_KEPT, unpack_open};
+use crate::checkpoint::{BLOCKS_KEPT, Open, unpack_open};
+use crate::lives;
 use crate::pack::Unpacker;
 use crate::schema::{get_meta, meta, set_meta};
 use crate::{sql, unsql};
@@ -91,23 +92,28 @@ struct Filling<'a> {
 
 impl Filling<'_> {
     /// Enters an entry that was open at the checkpoint or appended after it.
-    fn open(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
+    fn open(&mut self, open: Open) {
+        let Open { app, entry, due, .. } = open;
         match self.changes.entries.get(&entry.seq) {
             Some((_, Change::Closed(mark))) => self.engine.ledger.change(entry.seq, *mark),
             Some((at, Change::Delayed { attempts, first, due })) => {
                 let due = self.changes.due(app, *due, *at);
                 let entry = entry.with_attempts(*attempts, *first);
                 self.engine.ledger.touch(entry.seq);
-                self.enter(app, entry, due);
+                self.enter(Open { entry, due, ..open });
             }
             None => {
                 let due = due.and_then(|due| self.changes.due(app, due, 0));
-                self.enter(app, entry, due);
+                self.enter(Open { due, ..open });
             }
         }
     }
 
-    fn enter(&mut self, app: AppId, entry: Entry, due: Option<Steady>) {
+    fn enter(&mut self, open: Open) {
+        let Open { app, entry, due, life } = open;
+        if let Some(life) = life {
+            self.engine.begin_life(entry.seq, life);
+        }
         match self.leases.get(&entry.seq) {
             Some((token, left)) => {
                 self.engine.restore_lease(app, entry, *token, self.now.plus_ms(*left));
@@ -171,9 +177,9 @@ fn blocks(db: &Connection, filling: &mut Filling<'_>) -> Result<()> {
         filling.engine.ledger.load(number, block.ok_or_else(|| broken("the marks of a block"))?);
         let open = unpack_open(number, row.get_ref(3)?.as_blob()?);
         let mut open = open.ok_or_else(|| broken("the open entries of a block"))?;
-        open.sort_unstable_by_key(|(_, entry, _)| entry.seq);
-        for (app, entry, due) in open {
-            filling.open(app, entry, due);
+        open.sort_unstable_by_key(|open| open.entry.seq);
+        for open in open {
+            filling.open(open);
         }
     }
     Ok(())
@@ -181,7 +187,9 @@ fn blocks(db: &Connection, filling: &mut Filling<'_>) -> Result<()> {
 
 /// Enters what was appended after the checkpoint.
 fn tail(db: &Connection, filling: &mut Filling<'_>, after: Seq) -> Result<Seq> {
-    let select = "SELECT seq, app, kind, at + drift, mark FROM entry WHERE seq > ?1 ORDER BY seq";
+    let select = "SELECT entry.seq, app, kind, at + drift, mark, first, life, stated
+                  FROM entry LEFT JOIN life ON life.seq = entry.seq
+                  WHERE entry.seq > ?1 ORDER BY entry.seq";
     let mut statement = db.prepare(select)?;
     let mut rows = statement.query([sql(after.0)])?;
     let mut last = after;
@@ -194,7 +202,9 @@ fn tail(db: &Connection, filling: &mut Filling<'_>, after: Seq) -> Result<Seq> {
         let mark = Mark::from_code(row.get(4)?);
         filling.engine.ledger.enter(last, mark, born);
         if mark == Mark::Open {
-            filling.open(app, Entry::new(last, kind, born), None);
+            let life = lives::later(row, 5)?.map(|later| later.life);
+            let entry = Entry::new(last, kind, born);
+            filling.open(Open { app, entry, due: None, life });
         }
     }
     Ok(last)

@@ -7,7 +7,7 @@ use queue::{BackendError, Reason};
 use rusqlite::OptionalExtension;
 
 use crate::writer::{GIVE_UP_MAX, Writer};
-use crate::{sql, unsql};
+use crate::{lives, sql, unsql};
 
 /// Entries of a block that are dropped in one transaction.
 const STEP: u64 = 2_048;
@@ -119,7 +119,7 @@ impl Writer {
             let start = first.map_or(to, unsql);
             let end = start.saturating_add(STEP).min(to);
             last = end == to;
-            for table in ["entry", "payload", "attempt"] {
+            for table in ["entry", "payload", "attempt", "life"] {
                 let delete = format!("DELETE FROM {table} WHERE seq >= ?1 AND seq < ?2");
                 db.prepare_cached(&delete)?.execute((sql(start), sql(end)))?;
             }
@@ -138,10 +138,12 @@ impl Writer {
         let select = "SELECT no FROM block WHERE newest <= ?1 AND no < ?2 ORDER BY no";
         let mut statement = self.db.prepare_cached(select)?;
         let mut rows = statement.query((oldest, sql(tail)))?;
-        let engine = self.shared.engine();
         while let Some(row) = rows.next()? {
             let number = unsql(row.get(0)?);
-            if engine.ledger.is_settled(number) {
+            let (from, to) = (number * limits::BLOCK_ENTRIES, (number + 1) * limits::BLOCK_ENTRIES);
+            // an event goes with its latest life, and its earlier ones before it
+            if self.shared.engine().ledger.is_settled(number) && !lives::follow(&self.db, from, to)?
+            {
                 return Ok(Some(number));
             }
         }

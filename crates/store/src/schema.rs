@@ -18,6 +18,13 @@ const TABLES: &str = "
         mark INTEGER NOT NULL
     );
     CREATE TABLE payload (seq INTEGER PRIMARY KEY, files BLOB NOT NULL, body BLOB NOT NULL);
+    CREATE TABLE life (
+        seq INTEGER PRIMARY KEY,
+        first INTEGER NOT NULL,
+        life INTEGER NOT NULL,
+        stated INTEGER NOT NULL
+    );
+    CREATE INDEX life_of ON life (first, seq);
     CREATE TABLE settle (n INTEGER PRIMARY KEY, items BLOB NOT NULL);
     CREATE TABLE block (
         no INTEGER PRIMARY KEY,

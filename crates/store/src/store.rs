@@ -12,7 +12,8 @@ use model::{AppId, Clock, EventId, Seq, limits};
 use queue::{
     Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, Engine,
     EngineSettings, EventDetail, EventPage, EventQuery, Health, LeaseError, LeaseRequest, Leased,
-    Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, Settled, Settlement,
+    Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, ReplayError,
+    ReplayRequest, Replayed, Settled, Settlement,
 };
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +27,7 @@ use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
 use crate::writer::{COMMANDS_WAITING_MAX, Command, GIVE_UP_MAX, Writer};
-use crate::{history, lease, records};
+use crate::{history, lease, records, replay};
 
 /// Milliseconds by which the wall clock may be ahead of the last moment on record: 30 days.
 const LEAP_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -287,6 +288,24 @@ impl Backend for Store {
                 return Ok(purged);
             }
         }
+    }
+
+    async fn replay(&self, request: ReplayRequest) -> Result<Replayed, ReplayError> {
+        self.shared.status.check()?;
+        let chosen = replay::choose(&self.shared, &request).await?;
+        if request.dry_run {
+            return Ok(chosen.counted());
+        }
+        let mut replayed = Replayed { count: 0, cursor: chosen.cursor };
+        let mut rest = chosen.events;
+        while !rest.is_empty() {
+            let events = rest.clone();
+            let asked = self.ask(|answer| Command::Replay(request.app, events, answer)).await?;
+            let (count, seen) = asked?;
+            replayed.count += count;
+            rest.drain(..seen);
+        }
+        Ok(replayed)
     }
 
     async fn garbage(&self, limit: usize) -> Result<Vec<String>, BackendError> {

@@ -5,6 +5,7 @@ use queue::{Mark, RecordKey, Route, Term};
 use rusqlite::{Connection, Result};
 
 use crate::facts::{Append, Fact};
+use crate::lives;
 use crate::pack::Packer;
 use crate::{sql, unsql};
 
@@ -79,6 +80,9 @@ fn write_append(db: &Connection, append: &Append) -> Result<()> {
         pack_files(&append.files).bytes(),
         append.payload.as_ref(),
     ))?;
+    if let Some(later) = &append.later {
+        lives::write(db, entry.seq, later)?;
+    }
     if let Some((key, body)) = &append.dedupe {
         // a new row, not the old one changed: the rows are forgotten in their order
         let insert = "INSERT OR REPLACE INTO dedupe (app, key, body, seq, born)

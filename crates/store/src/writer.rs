@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use model::{AppId, ApplicationStatus, Seq};
 use queue::{
-    BackendError, Commit, CommitError, Committed, Mark, Published, Reason, Route, Settled,
-    Settlement, State,
+    BackendError, Commit, CommitError, Committed, Mark, Published, Reason, ReplayError, Route,
+    Settled, Settlement, State,
 };
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Settle(Vec<Settlement>, Answer<Result<Vec<Settled>, BackendError>>),
     /// Give up one slice of waiting entries; how many.
     Purge(queue::PurgeRequest, Answer<Result<u64, BackendError>>),
+    /// Give these events a new life: how many have one, and how many were looked at.
+    Replay(AppId, Vec<Seq>, Answer<Result<(u64, usize), ReplayError>>),
     /// Expiry, checkpoint, retention, reserve: whatever is due.
     Upkeep(Answer<Result<(), BackendError>>),
     Close(Answer<Result<(), BackendError>>),
@@ -88,6 +90,7 @@ impl Writer {
                     self.group(group, false);
                 }
                 Command::Purge(request, answer) => reply(answer, self.purge(&request)),
+                Command::Replay(app, events, answer) => reply(answer, self.replay(app, &events)),
                 Command::Upkeep(answer) => reply(answer, self.upkeep()),
                 Command::Close(answer) => {
                     commands.close();
@@ -184,13 +187,21 @@ impl Writer {
                 }
             }
             Command::Settle(settlements, sender) => {
-                let (facts, settled, claimed) = decide::settle(&self.shared, &settlements);
+                let decided = decide::settle(&self.db, &self.shared, &settlements);
+                let (facts, settled, claimed) = match decided {
+                    Ok(decided) => decided,
+                    Err(error) => {
+                        kept.push(Kept::Untried(Command::Settle(settlements, sender)));
+                        return Err(error);
+                    }
+                };
                 group.facts.extend(facts);
                 group.claimed.extend(claimed);
                 kept.push(Kept::Settle(settlements));
                 group.written.push(Written::Settle(settled, sender));
             }
-            Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => {}
+            Command::Purge(..) | Command::Replay(..) | Command::Upkeep(..) | Command::Close(..) => {
+            }
         }
         for fact in group.facts.iter().skip(from) {
             tables::write(&self.db, fact, &mut group.settle)?;
@@ -280,7 +291,10 @@ impl Writer {
             match command {
                 Command::Commit(_, sender) => reply(sender, Err(decide::refused(why.clone()))),
                 settle @ Command::Settle(..) => retry.push(settle),
-                Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => {}
+                Command::Purge(..)
+                | Command::Replay(..)
+                | Command::Upkeep(..)
+                | Command::Close(..) => {}
             }
         }
         if slice && !retry.is_empty() {
@@ -294,7 +308,7 @@ impl Writer {
     }
 
     /// Applies what is on disk to the engine; the applications that were destroyed by it.
-    fn apply(&mut self, facts: Vec<Fact>) -> Vec<AppId> {
+    pub(crate) fn apply(&mut self, facts: Vec<Fact>) -> Vec<AppId> {
         let now = self.shared.steady();
         let (mut woken, mut destroyed) = (BTreeSet::new(), Vec::new());
         let mut cached = Vec::new();
@@ -307,6 +321,9 @@ impl Writer {
                         Route::Ignored(_) => State::Ignored,
                     };
                     self.shared.observer.event(append.entry.kind, state);
+                    if let Some(later) = append.later {
+                        engine.begin_life(append.entry.seq, later.life);
+                    }
                     engine.append(append.app, append.entry, append.route);
                     if state == State::Ready {
                         woken.insert(append.app);
@@ -474,7 +491,7 @@ fn weight(command: &Command) -> usize {
             let body = |s: &Settlement| s.attempt.as_ref().map_or(0, |attempt| attempt.body.len());
             settlements.iter().map(body).sum()
         }
-        Command::Purge(..) | Command::Upkeep(..) | Command::Close(..) => 0,
+        Command::Purge(..) | Command::Replay(..) | Command::Upkeep(..) | Command::Close(..) => 0,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Time does its work in a store when somebody asks (a lease, a tick); so an event whose lease or
 //! delay is over may be seen in either state until then.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ::model::{AppId, Application, ApplicationStatus, EventKind, Handle, Mode, Seq};
 use queue::{Reason, Resolution, Settled, State};
@@ -29,10 +29,16 @@ pub(crate) struct Item {
     pub(crate) body: String,
     /// To the second.
     pub(crate) born: i64,
+    /// Of this life.
     pub(crate) attempts: u32,
+    /// Of all before.
+    pub(crate) attempts_before: u32,
     pub(crate) at: At,
-    /// Whether it was ever leased.
+    /// Whether it was ever leased in this life.
     pub(crate) leased: bool,
+    pub(crate) life: u32,
+    /// The place of this life among all that were ever begun.
+    pub(crate) place: u64,
 }
 
 impl Item {
@@ -91,6 +97,8 @@ pub(crate) struct Model {
     pub(crate) handles: Vec<(AppId, Handle)>,
     keys: BTreeMap<(AppId, u8), (String, EventKind, Seq, i64)>,
     given: HashSet<(u32, u64)>,
+    confirmed: HashMap<Handle, i64>,
+    places: u64,
     boot: u32,
     opened: i64,
 }
@@ -153,8 +161,56 @@ impl Model {
             self.keys.insert((app, key), (body.clone(), kind, seq, now));
         }
         let born = now / 1000 * 1000;
-        let item = Item { app, seq, kind, body, born, attempts: 0, at, leased: false };
+        let (attempts, attempts_before, leased, life, place) = (0, 0, false, 1, self.place());
+        let item =
+            Item { app, seq, kind, body, born, attempts, attempts_before, at, leased, life, place };
         self.items.insert(seq, item);
+    }
+
+    fn place(&mut self) -> u64 {
+        self.places += 1;
+        self.places
+    }
+
+    /// Whether anybody would get an application's events; what is said if not.
+    pub(crate) fn refuses_replays(&self, app: AppId) -> Option<&'static str> {
+        let application = &self.apps[&app];
+        let config = &application.config;
+        if application.status == ApplicationStatus::Destroyed {
+            return Some("destroyed");
+        }
+        (config.mode == Mode::Push && config.notification_url.is_empty()).then_some("no address")
+    }
+
+    /// The events of an application that have ended so, oldest first.
+    pub(crate) fn ended(
+        &self,
+        app: AppId,
+        state: Option<State>,
+        kind: Option<EventKind>,
+    ) -> Vec<Seq> {
+        let ended = |item: &&Item| {
+            let now = match item.at {
+                At::Done(..) => State::Done,
+                At::Closed(state, _) => state,
+                At::Ready | At::Leased(..) | At::Delayed(_) => return false,
+            };
+            item.app == app
+                && state.is_none_or(|state| state == now)
+                && kind.is_none_or(|kind| kind == item.kind)
+        };
+        self.items.values().filter(ended).map(|item| item.seq).collect()
+    }
+
+    /// Design, "Replay": a new life at the tail, READY whatever the switch, same event id.
+    pub(crate) fn replayed(&mut self, seq: Seq, now: i64) {
+        let place = self.place();
+        let item = self.items.get_mut(&seq).unwrap();
+        assert!(!item.is_open());
+        item.attempts_before += item.attempts;
+        (item.attempts, item.leased, item.at) = (0, false, At::Ready);
+        (item.born, item.place) = (now / 1000 * 1000, place);
+        item.life += 1;
     }
 
     /// Design, "PUSH → PULL, a new URL or a new SignKey: DELAYED becomes due now".
@@ -202,7 +258,10 @@ impl Model {
     }
 
     pub(crate) fn ready(&self, app: AppId) -> Vec<&Item> {
-        self.items.values().filter(|item| item.app == app && item.at == At::Ready).collect()
+        let ready = |item: &&Item| item.app == app && item.at == At::Ready;
+        let mut ready: Vec<&Item> = self.items.values().filter(ready).collect();
+        ready.sort_by_key(|item| item.place);
+        ready
     }
 
     pub(crate) fn leased(&mut self, app: AppId, handle: Handle, until: i64) {
@@ -244,12 +303,17 @@ impl Model {
             item.at = At::Ready;
             return vec![Settled::Accepted];
         }
-        if claimed.contains(&handle) {
+        // also if it was replayed since
+        let recent = |at: &i64| *at >= opened && now < at + REPEAT_MS;
+        if claimed.contains(&handle) || self.confirmed.get(&handle).is_some_and(recent) {
             return vec![Settled::Already];
         }
         match item.at {
             At::Leased(current, until) if current == handle && now < until => {
                 claimed.insert(handle);
+                if resolution == Resolution::Done {
+                    self.confirmed.insert(handle, now);
+                }
                 item.at = match resolution {
                     Resolution::Dead(reason) => At::Closed(State::Dead, reason),
                     Resolution::Retry { after_ms } => {

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use queue::{
     Attempt, Backend, Commit, CommitError, LeaseError, LeaseRequest, Lessee, PurgeRequest, Reason,
-    RecordKey, RecordKind, RecordPut, Resolution, Settlement, State,
+    RecordKey, RecordKind, RecordPut, ReplayError, ReplayRequest, Resolution, Selection,
+    Settlement, State,
 };
 
 use crate::harness::Bed;
@@ -22,14 +23,39 @@ const HOUR: u64 = 3_600_000;
 #[derive(Clone, Debug)]
 enum Step {
     Publish(Vec<New>),
-    Record { id: u8, expect: Option<bool>, delete: bool, event: Option<New> },
-    Lease { app: AppId, by: Lessee, max: usize, max_bytes: usize },
+    Record {
+        id: u8,
+        expect: Option<bool>,
+        delete: bool,
+        event: Option<New>,
+    },
+    Lease {
+        app: AppId,
+        by: Lessee,
+        max: usize,
+        max_bytes: usize,
+    },
     Settle(Vec<(usize, Resolution, bool)>),
-    Purge { app: AppId, state: Option<State>, kind: Option<EventKind> },
+    Purge {
+        app: AppId,
+        state: Option<State>,
+        kind: Option<EventKind>,
+    },
+    /// By their names.
+    Replay(Vec<usize>),
+    ReplayMatching {
+        app: AppId,
+        state: Option<State>,
+        kind: Option<EventKind>,
+        limit: usize,
+    },
     Configure(AppId, Change),
     Pass(u64),
     Tick,
-    Restart { graceful: bool, down_ms: u64 },
+    Restart {
+        graceful: bool,
+        down_ms: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +110,7 @@ fn step() -> impl Strategy<Value = Step> {
     let bytes = prop_oneof![Just(usize::MAX), Just(15_usize)];
     let record = (0..3_u8, prop::option::of(any::<bool>()), any::<bool>(), prop::option::of(new()));
     let states = vec![State::Ready, State::Leased, State::Delayed];
+    let ends = vec![State::Done, State::Dead, State::Ignored];
     let pass = prop_oneof![
         6 => 0..20_000_u64,
         2 => Just(30_000_u64),
@@ -102,6 +129,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(Step::Settle),
         1 => (app(), prop::option::of(prop::sample::select(states)), prop::option::of(kind()))
             .prop_map(|(app, state, kind)| Step::Purge { app, state, kind }),
+        3 => prop::collection::vec(any::<usize>(), 1..4).prop_map(Step::Replay),
+        2 => (app(), prop::option::of(prop::sample::select(ends)), prop::option::of(kind()), 1..4_usize)
+            .prop_map(|(app, state, kind, limit)| Step::ReplayMatching { app, state, kind, limit }),
         3 => (app(), change()).prop_map(|(app, change)| Step::Configure(app, change)),
         6 => pass.prop_map(Step::Pass),
         4 => Just(Step::Tick),
@@ -255,15 +285,17 @@ impl Life {
         let full = if max_bytes == usize::MAX { max } else { max.min(2) };
         assert_eq!(leased.len(), ready.len().min(full), "{leased:?} of {ready:?}");
         // first leases follow append order
-        let fresh = ready.iter().filter(|item| !item.leased).map(|item| item.seq);
-        let first: BTreeSet<_> = leased.iter().map(|lease| lease.handle.event.first_seq).collect();
+        let fresh = ready.iter().filter(|item| !item.leased).map(|item| item.place);
+        let place = |seq| self.model.items[&seq].place;
+        let first: BTreeSet<_> =
+            leased.iter().map(|lease| place(lease.handle.event.first_seq)).collect();
         let skipped = fresh.clone().find(|seq| !first.contains(seq));
         let late = fresh.filter(|seq| first.contains(seq)).max();
         assert!(skipped.is_none_or(|skipped| late.is_none_or(|late| late < skipped)));
         for lease in leased {
             let item = &self.model.items[&lease.handle.event.first_seq];
             assert_eq!((lease.kind, &lease.payload[..]), (item.kind, item.body.as_bytes()));
-            assert_eq!(lease.attempts, item.attempts);
+            assert_eq!((lease.attempts, lease.life), (item.attempts, item.life));
             self.model.leased(app, lease.handle, now + 30_000);
         }
     }
@@ -314,6 +346,84 @@ impl Life {
         assert_eq!(purged, self.model.purged(app, state, kind));
     }
 
+    async fn replay(&mut self, picks: Vec<usize>) {
+        let events: Vec<_> = self.model.items.values().map(|item| (item.app, item.seq)).collect();
+        let Some(&(app, _)) = picks.first().and_then(|pick| events.get(pick % events.len().max(1)))
+        else {
+            return;
+        };
+        let picked: Vec<_> = picks.into_iter().map(|pick| events[pick % events.len()]).collect();
+        let any = self.any_id().await;
+        let id = |seq| ::model::EventId { first_seq: seq, ..any };
+        let select = Selection::Events(picked.iter().map(|(_, seq)| id(*seq)).collect());
+        let request = ReplayRequest { app, select, dry_run: false, limit: 1_000, cursor: None };
+        let answer = self.bed.store.replay(request).await;
+        if self.refused(app, answer.as_ref().err()) {
+            return;
+        }
+        if let Some((_, foreign)) = picked.iter().find(|(other, _)| *other != app) {
+            let told = answer.unwrap_err();
+            return assert!(
+                matches!(told, ReplayError::UnknownEvent { event, .. } if event == id(*foreign))
+            );
+        }
+        let now = self.now();
+        let mut count = 0;
+        for (_, seq) in picked {
+            if !self.model.items[&seq].is_open() {
+                self.model.replayed(seq, now);
+                count += 1;
+            }
+        }
+        let replayed = answer.unwrap();
+        assert_eq!((replayed.count, replayed.cursor), (count, None));
+    }
+
+    async fn replay_matching(
+        &mut self,
+        (app, state, kind): (AppId, Option<State>, Option<EventKind>),
+        limit: usize,
+    ) {
+        let states = state.into_iter().collect();
+        let kinds = kind.into_iter().collect();
+        let select = Selection::Matching { states, kinds, since: None, until: None };
+        let expected = self.model.ended(app, state, kind);
+        let mut request = ReplayRequest { app, select, dry_run: true, limit, cursor: None };
+        for dry_run in [true, false] {
+            (request.dry_run, request.cursor) = (dry_run, None);
+            let mut count = 0;
+            loop {
+                let answer = self.bed.store.replay(request.clone()).await;
+                if self.refused(app, answer.as_ref().err()) {
+                    return;
+                }
+                let replayed = answer.unwrap();
+                count += usize::try_from(replayed.count).unwrap();
+                request.cursor = replayed.cursor;
+                if request.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(count, expected.len(), "{expected:?}");
+        }
+        for seq in expected {
+            self.model.replayed(seq, self.now());
+        }
+    }
+
+    /// Whether a replay must be, and was, refused because nobody would get it.
+    fn refused(&self, app: AppId, error: Option<&ReplayError>) -> bool {
+        let Some(why) = self.model.refuses_replays(app) else { return false };
+        match error {
+            Some(ReplayError::UnknownApplication(found)) => {
+                assert_eq!((why, *found), ("destroyed", app));
+            }
+            Some(ReplayError::NoAddress) => assert_eq!(why, "no address"),
+            other => panic!("{other:?}, but {why}"),
+        }
+        true
+    }
+
     async fn tick(&mut self) {
         self.bed.store.tick().await.unwrap();
         self.model.ticked(self.now());
@@ -345,6 +455,10 @@ impl Life {
             Step::Lease { app, by, max, max_bytes } => self.lease(app, by, max, max_bytes).await,
             Step::Settle(picks) => self.settle(picks).await,
             Step::Purge { app, state, kind } => self.purge(app, state, kind).await,
+            Step::Replay(picks) => self.replay(picks).await,
+            Step::ReplayMatching { app, state, kind, limit } => {
+                self.replay_matching((app, state, kind), limit).await;
+            }
             Step::Configure(app, change) => {
                 let last = app == AppId(APPS);
                 let alive = self.model.apps[&app].status != ApplicationStatus::Destroyed;
@@ -371,7 +485,9 @@ impl Life {
             let state = (detail.row.state, detail.row.reason);
             assert!(states.contains(&state), "{item:?} is {state:?}");
             assert_eq!(detail.payload, item.body.as_bytes());
-            assert_eq!(detail.attempts.len(), usize::try_from(item.attempts).unwrap());
+            assert_eq!(detail.row.attempts, item.attempts);
+            let attempts = item.attempts_before + item.attempts;
+            assert_eq!(detail.attempts.len(), usize::try_from(attempts).unwrap());
             open += u64::from(item.is_open());
         }
         let load = store.load(None);

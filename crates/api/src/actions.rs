@@ -54,6 +54,9 @@ impl Gateway {
                 let app = gate.app(request.sub_app_id).await?;
                 history::detail(self, app, request.event_id).await
             }
+            Action::ReplayEvents(request) => {
+                history::replay(self, gate.app(request.sub_app_id).await?, request).await
+            }
             Action::PurgeEvents(request) => {
                 history::purge(self, gate.app(request.sub_app_id).await?, request).await
             }

@@ -57,6 +57,8 @@ pub enum Command {
     Tail(Tail),
     /// Bring events to a receiver on this machine, without a public address
     Listen(Listen),
+    /// Deliver events again that were confirmed, given up or ignored
+    Replay(Replay),
     /// Make, list and delete API keys
     Keys(Keys),
     /// Make applications and say how events reach them
@@ -229,6 +231,46 @@ pub struct Pull {
     /// Confirm what was written
     #[arg(long)]
     pub confirm: bool,
+}
+
+const REPLAY_HELP: &str = "\
+A replayed event waits again, behind all others, whatever the switches say. It keeps its EventId, and
+its attempts stay in its history. Events that still wait are skipped.
+
+Examples:
+  callboard replay 9f2c61aa-42                        this one
+  callboard replay --state DEAD                       all that were given up
+  callboard replay --state IGNORED --type NewFileUpload --since 2026-01-31T00:00:00Z
+  callboard replay --state DONE --since 2026-01-31T08:00:00Z --until 2026-01-31T09:00:00Z --dry-run
+
+Prints how many there were.";
+
+/// `callboard replay`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = REPLAY_HELP)]
+#[command(group(clap::ArgGroup::new("which").required(true).multiple(true).args(["ids", "states"])))]
+pub struct Replay {
+    /// Whose events.
+    #[command(flatten)]
+    pub target: Target,
+    /// EventIds, as publish and DescribeEvents show them
+    #[arg(value_name = "EVENT_ID", conflicts_with_all = ["states", "types", "since", "until"])]
+    pub ids: Vec<String>,
+    /// Events that have ended so; may be repeated
+    #[arg(long = "state", value_name = "DONE|DEAD|IGNORED")]
+    pub states: Vec<String>,
+    /// Only events of this EventType; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub types: Vec<String>,
+    /// Only events stated at this time or later (ISO 8601)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only events stated before this time (ISO 8601)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only say how many there are
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 const KEYS_HELP: &str = "\

@@ -41,7 +41,9 @@ pub const OPEN_TOTAL_MAX: u64 = 20_000_000;
 pub const BLOCK_ENTRIES: u64 = 16_384;
 /// Events on a page of DescribeEvents.
 pub const HISTORY_PAGE_MAX: usize = 100;
-/// Rows that one page of DescribeEvents may look at; a page may be short.
+/// Events that one call of ReplayEvents gives a new life: at most 256 MB are copied.
+pub const REPLAY_EVENTS_MAX: usize = 1_000;
+/// Rows that one page of DescribeEvents, or one call of ReplayEvents, may look at; a page may be short.
 pub const HISTORY_SCAN_MAX: usize = 10_000;
 
 /// Bytes of NotificationUrl: what proxies and servers take without complaint.

@@ -13,6 +13,7 @@ mod history;
 mod media;
 mod publish;
 mod pull;
+mod replay;
 mod signing;
 
 use serde::de::DeserializeOwned;
@@ -32,6 +33,7 @@ pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
 pub use media::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
+pub use replay::{ReplayEvents, ReplaySelection};
 pub use signing::{CreateSigningSecret, DeleteSigningSecret, DescribeSigningSecrets};
 
 /// Declares [`ActionName`] and [`Action`] from one list: each name is also its request's type.
@@ -101,6 +103,7 @@ actions! {
     PublishEvents: |request| request.sub_app_id,
     DescribeEvents: |request| request.sub_app_id,
     DescribeEventDetail: |request| request.sub_app_id,
+    ReplayEvents: |request| request.sub_app_id,
     PurgeEvents: |request| request.sub_app_id,
     CreateKey: |request| request.sub_app_id,
     DescribeKeys: |request| request.sub_app_id,
@@ -220,7 +223,7 @@ mod tests {
         assert_eq!(code("Nonsense", "2017-03-12"), Code::NoSuchVersion);
         assert_eq!(code("Nonsense", VERSION), Code::InvalidAction);
         assert_eq!(code("pullEvents", VERSION), Code::InvalidAction);
-        assert_eq!(code("ReplayEvents", VERSION), Code::InvalidAction);
+        assert_eq!(code("RepeatEvents", VERSION), Code::InvalidAction);
         assert_eq!(code("ProcessMedia", VERSION), Code::UnsupportedOperation);
     }
 }

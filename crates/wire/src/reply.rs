@@ -48,6 +48,8 @@ pub enum Reply {
     History(HistoryReply),
     /// DescribeEventDetail.
     EventDetail(EventDetailReply),
+    /// ReplayEvents.
+    Replayed(ReplayedReply),
     /// PurgeEvents.
     Purged(PurgedReply),
     /// CreateKey.
@@ -83,6 +85,7 @@ impl Reply {
             Self::Published(reply) => serde_json::to_writer(out, reply)?,
             Self::History(reply) => serde_json::to_writer(out, reply)?,
             Self::EventDetail(reply) => serde_json::to_writer(out, reply)?,
+            Self::Replayed(reply) => serde_json::to_writer(out, reply)?,
             Self::Purged(reply) => serde_json::to_writer(out, reply)?,
             Self::Key(reply) => serde_json::to_writer(out, reply)?,
             Self::Keys(reply) => serde_json::to_writer(out, reply)?,
@@ -443,6 +446,17 @@ pub struct EventAttempt {
     pub response_body: String,
     /// What failed; else empty.
     pub error: String,
+}
+
+/// How many events have a new life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ReplayedReply {
+    /// The number of this call; of a dry run: how many would have one.
+    pub count: u64,
+    /// Where the next call begins; none, and then not written: nothing is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scroll_token: Option<String>,
 }
 
 /// How many events were given up.

@@ -1,10 +1,15 @@
-//! DescribeEvents, DescribeEventDetail and PurgeEvents: what became of events, and giving them up.
+//! DescribeEvents, DescribeEventDetail, ReplayEvents and PurgeEvents: what became of events, delivering
+//! them again, and giving them up.
 
-use model::{AppId, EventId};
-use queue::{Attempt, EventDetail, EventQuery, EventRow, PurgeRequest, State};
-use wire::action::{DescribeEvents, EventState, PurgeEvents};
-use wire::reply::{EventAttempt, EventDetailReply, EventInfo, HistoryReply, PurgedReply};
-use wire::{ApiError, Code, Reply};
+use model::{AppId, EventId, limits};
+use queue::{
+    Attempt, EventDetail, EventQuery, EventRow, PurgeRequest, ReplayRequest, Selection, State,
+};
+use wire::action::{DescribeEvents, EventState, PurgeEvents, ReplayEvents, ReplaySelection};
+use wire::reply::{
+    EventAttempt, EventDetailReply, EventInfo, HistoryReply, PurgedReply, ReplayedReply,
+};
+use wire::{ApiError, Reply};
 
 use crate::{Gateway, faults};
 
@@ -33,11 +38,37 @@ pub(super) async fn list(
 pub(super) async fn detail(gateway: &Gateway, app: AppId, id: EventId) -> Result<Reply, ApiError> {
     let found = gateway.backend().event(app, id).await.map_err(faults::backend)?;
     let Some(EventDetail { row, payload, attempts }) = found else {
-        let text = format!("The application has no event `{id}`.");
-        return Err(ApiError::new(Code::ResourceNotFound, text));
+        return Err(faults::unknown_event(id));
     };
     let attempts = attempts.into_iter().map(attempt).collect();
     EventDetailReply::new(info(&row), &payload, attempts).map(Reply::EventDetail)
+}
+
+/// Gives events a new life. The policy of the key was asked before, and nothing else stands in the
+/// way: a switch says what is wanted when it happens, a replay what is wanted now.
+pub(super) async fn replay(
+    gateway: &Gateway,
+    app: AppId,
+    request: ReplayEvents,
+) -> Result<Reply, ApiError> {
+    let select = match request.select {
+        ReplaySelection::Events(ids) => Selection::Events(ids),
+        ReplaySelection::Matching { states, kinds, start, end } => Selection::Matching {
+            states: states.into_iter().map(asked).collect(),
+            kinds,
+            since: start,
+            until: end,
+        },
+    };
+    let request = ReplayRequest {
+        app,
+        select,
+        dry_run: request.dry_run,
+        limit: limits::REPLAY_EVENTS_MAX,
+        cursor: request.scroll_token,
+    };
+    let replayed = gateway.backend().replay(request).await.map_err(faults::replay)?;
+    Ok(Reply::Replayed(ReplayedReply { count: replayed.count, scroll_token: replayed.cursor }))
 }
 
 pub(super) async fn purge(

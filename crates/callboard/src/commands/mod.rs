@@ -15,6 +15,7 @@ pub mod link;
 pub mod listen;
 pub mod publish;
 pub mod pull;
+pub mod replay;
 pub mod tail;
 pub mod terminal;
 

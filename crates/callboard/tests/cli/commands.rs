@@ -47,6 +47,39 @@ async fn publish_pull_confirm() {
 }
 
 #[tokio::test]
+async fn what_has_ended_is_replayed() {
+    let server = server().await;
+    let data = server.data();
+    cli(&server, &["apps", "configure", "--mode", "PULL", "--delete", "on"]).good();
+    let publish = |kind: &str| {
+        let event = feed(with_data(&["publish", "--type", kind], &data), "{}").json();
+        event["EventId"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (publish("FileDeleted"), publish("PullComplete"));
+    cli(&server, &["pull", "--confirm"]).good();
+    let count = |arguments: &[&str]| cli(&server, arguments).json()["Count"].clone();
+    assert_eq!(count(&["replay", "--state", "DONE", "--dry-run"]), 2);
+    assert_eq!(
+        count(&["replay", "--state", "DONE", "--state", "DEAD", "--type", "FileDeleted"]),
+        1
+    );
+    assert_eq!(count(&["replay", &one, &two]), 1, "one of them waits already");
+    assert_eq!(count(&["replay", "--state", "DONE"]), 0);
+    let pulled = lines(&cli(&server, &["pull", "--confirm"]).good());
+    let ids: Vec<_> = pulled.iter().map(|e| e["EventHandle"].as_str().unwrap()).collect();
+    assert!(ids[0].starts_with(&one) && ids[1].starts_with(&two), "{ids:?}");
+    assert_eq!(count(&["replay", "--state", "DONE", "--until", "2020-01-01T00:00:00Z"]), 0);
+    assert_eq!(count(&["replay", "--state", "DONE", "--since", "2020-01-01T00:00:00Z"]), 2);
+
+    assert_eq!(cli(&server, &["replay"]).code, 64, "everything is nobody's wish");
+    assert_eq!(cli(&server, &["replay", &one, "--state", "DONE"]).code, 64);
+    let unknown = cli(&server, &["replay", "00000000-1"]);
+    assert!(unknown.code == 1 && unknown.err.contains("no event `00000000-1`"), "{unknown:?}");
+    let wrong = cli(&server, &["replay", "--state", "READY"]);
+    assert!(wrong.code == 65 && wrong.err.contains("States"), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn keys_are_made_used_and_deleted() {
     let server = server().await;
     let create = ["keys", "create", "--name", "reader", "--action", "DescribeKeys"];

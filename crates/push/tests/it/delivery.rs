@@ -5,7 +5,7 @@ use std::time::Duration;
 use egress::Policy;
 use model::{Mode, limits};
 use push::Settings;
-use queue::{Backend, State};
+use queue::{Backend, ReplayRequest, Selection, State};
 use sign::seal::{self, MasterKey, Purpose};
 use sign::webhook::{self, SigningSecret};
 use testkit::receiver::{Reaction, Received, Receiver};
@@ -42,6 +42,35 @@ async fn a_callback_is_the_event_and_its_headers() {
     assert_eq!((attempts[0].at, attempts[0].status), (START, Some(200)));
     assert_eq!(attempts[0].url, receiver.url("/hook?token=x"));
     assert_eq!(attempts[0].error, "");
+}
+
+#[tokio::test]
+async fn a_replay_is_the_same_event_and_says_that_it_is_one() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    let id = bed.publish(APP, 1).await[0];
+    bed.drive().await;
+    let mut bodies = vec![last(&receiver).body];
+    for life in 1..3 {
+        let select = Selection::Events(vec![id]);
+        let request = ReplayRequest { app: APP, select, dry_run: false, limit: 1, cursor: None };
+        assert_eq!(bed.store.replay(request).await.unwrap().count, 1);
+        receiver.next([Reaction::status(500)]);
+        bed.drive().await;
+        bed.pass(1_000).await;
+        bed.drive().await;
+        assert_eq!(bed.state(APP, id).await, State::Done);
+        let sent = receiver.received();
+        for (seen, attempt) in sent[sent.len() - 2..].iter().zip(["1", "2"]) {
+            assert_eq!(seen.header("webhook-id"), id.to_string());
+            assert_eq!(seen.header("x-callboard-replay"), life.to_string());
+            assert_eq!(seen.header("x-callboard-attempt"), attempt);
+            bodies.push(seen.body.clone());
+        }
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    let statuses: Vec<_> = bed.attempts(APP, id).await.iter().map(|a| a.status.unwrap()).collect();
+    assert_eq!(statuses, [200, 500, 200, 500, 200]);
 }
 
 #[tokio::test]

@@ -314,7 +314,7 @@ async fn a_later_life_waits_for_the_earlier_ones_to_go() {
     // keeps the first block
     bed.events(["stuck"]).await;
     let mut request = Bed::request(1);
-    request.hold = Duration::from_secs(30 * 24 * 3600);
+    request.hold = Duration::from_hours(30 * 24);
     bed.store.lease(request).await.unwrap();
     let many: Vec<_> = (0..1_000).map(|_| event("x")).collect();
     for round in 0..2 {

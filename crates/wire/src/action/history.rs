@@ -180,7 +180,7 @@ impl PurgeEvents {
 }
 
 /// Reads a list of names, each once.
-fn named<T: PartialEq>(
+pub(super) fn named<T: PartialEq>(
     member: &str,
     names: &[String],
     read: impl Fn(&str) -> Option<T>,

@@ -1,9 +1,9 @@
 //! From parameters to typed requests: what is read, and which values are refused in whose words.
 
 use model::limits::{EVENT_KEY_BYTES_MAX, PUBLISH_EVENTS_MAX};
-use model::{AppId, ApplicationStatus, EventKind, FileId, Mode, Timestamp};
+use model::{AppId, ApplicationStatus, EventId, EventKind, FileId, Mode, Seq, Timestamp};
 use serde_json::{Value, json};
-use wire::action::{ModifyEventConfig, PublishEvents};
+use wire::action::{ModifyEventConfig, PublishEvents, ReplaySelection};
 use wire::spec::VERSION;
 use wire::{Action, ApiError, Code, EventState, Params};
 
@@ -124,6 +124,57 @@ fn history() {
     assert!(parse("PurgeEvents", &json!({"States": ["READY", "LEASED"]})).is_ok());
     let told = refused("PurgeEvents", &json!({"States": ["READY", "DONE"]}));
     assert!(told.1.contains("`States.1`"), "{}", told.1);
+}
+
+#[test]
+fn replaying() {
+    let replay = |params: Value| {
+        let Action::ReplayEvents(request) = parse("ReplayEvents", &params).unwrap() else {
+            panic!()
+        };
+        request
+    };
+    let id = |seq| EventId { origin: 0x9f2c_61aa, first_seq: Seq(seq) };
+    let named = replay(json!({"EventIds": ["9f2c61aa-42", "9f2c61aa-7"], "DryRun": true}));
+    assert_eq!(named.select, ReplaySelection::Events(vec![id(42), id(7)]));
+    assert!(named.dry_run && named.scroll_token.is_none());
+    let params = json!({
+        "States": ["DEAD", "IGNORED"], "EventTypes": ["FileDeleted"],
+        "StartTime": "2019-01-09T16:36:22Z", "EndTime": "", "ScrollToken": "1.2",
+    });
+    let matching = replay(params);
+    let select = ReplaySelection::Matching {
+        states: vec![EventState::Dead, EventState::Ignored],
+        kinds: vec![EventKind::FileDeleted],
+        start: Some(Timestamp(1_547_051_782_000)),
+        end: None,
+    };
+    assert_eq!(matching.select, select);
+    assert_eq!((matching.dry_run, matching.scroll_token.as_deref()), (false, Some("1.2")));
+    for (bad, code, told) in [
+        // everything that ever was is nobody's wish
+        (json!({}), Code::MissingParameter, "`EventIds`"),
+        (json!({"EventTypes": ["FileDeleted"]}), Code::MissingParameter, "`States`"),
+        (json!({"EventIds": [], "States": []}), Code::MissingParameter, "`States`"),
+        (json!({"States": ["READY"]}), Code::InvalidParameterValue, "`States.0`"),
+        (
+            json!({"States": ["DONE"], "EventTypes": ["X"]}),
+            Code::InvalidParameterValue,
+            "`EventTypes.0`",
+        ),
+        (json!({"States": ["DONE"], "StartTime": "x"}), Code::InvalidParameterValue, "`StartTime`"),
+        (json!({"EventIds": ["9f2c61aa-1", "42"]}), Code::InvalidParameterValue, "`EventIds.1`"),
+        (
+            json!({"EventIds": ["9f2c61aa-1"], "States": ["DONE"]}),
+            Code::InvalidParameter,
+            "`EventIds`",
+        ),
+        (json!({"EventIds": vec!["9f2c61aa-1"; 1_001]}), Code::InvalidParameterValue, "1000"),
+    ] {
+        let refusal = refused("ReplayEvents", &bad);
+        assert_eq!(refusal.0, code, "{bad}");
+        assert!(refusal.1.contains(told), "{}", refusal.1);
+    }
 }
 
 fn publish(events: &Value) -> Result<PublishEvents, ApiError> {

@@ -14,8 +14,8 @@ use wire::reply::{
     ApplyUploadReply, CommitUploadReply, DeliveryReply, DeliveryState, EventAttempt,
     EventConfigReply, EventDetailReply, EventInfo, EventsStateReply, HistoryReply, KeyInfo,
     KeyReply, KeysReply, MediaInfo, MediaInfosReply, PublishResult, PublishedReply, PurgedReply,
-    SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply,
-    SubAppIdsReply, TempCertificate, TestReply,
+    ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo,
+    SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -184,6 +184,25 @@ fn apply_upload() -> ApplyUploadReply {
     }
 }
 
+fn test() -> TestReply {
+    TestReply {
+        delivered: false,
+        status: 500,
+        duration_ms: 12,
+        response_body: "oh\n".to_owned(),
+        error: "HTTP 500".to_owned(),
+    }
+}
+
+fn signing_secrets() -> SigningSecretsReply {
+    let secret = SigningSecret {
+        id: "ss-EXAMPLE".to_owned(),
+        secret: Sealed("sealed".to_owned()),
+        created: AT,
+    };
+    SigningSecretsReply { signing_secret_set: vec![SigningSecretInfo::from(&secret)] }
+}
+
 /// An answer of that action with every member filled.
 pub(crate) fn reply(action: ActionName) -> Reply {
     match action {
@@ -229,19 +248,16 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             scroll_token: Some("next".to_owned()),
         }),
         ActionName::DescribeEventDetail => Reply::EventDetail(detail()),
+        ActionName::ReplayEvents => {
+            Reply::Replayed(ReplayedReply { count: 1_000, scroll_token: Some("next".to_owned()) })
+        }
         ActionName::PurgeEvents => Reply::Purged(PurgedReply { count: 5 }),
         ActionName::CreateKey => Reply::Key(KeyReply {
             secret_id: "AKIDEXAMPLE".to_owned(),
             secret_key: Secret("shown once".to_owned()),
         }),
         ActionName::DescribeKeys => Reply::Keys(keys()),
-        ActionName::TestNotification => Reply::Test(TestReply {
-            delivered: false,
-            status: 500,
-            duration_ms: 12,
-            response_body: "oh\n".to_owned(),
-            error: "HTTP 500".to_owned(),
-        }),
+        ActionName::TestNotification => Reply::Test(test()),
         ActionName::DescribeDelivery => Reply::Delivery(DeliveryReply {
             state: DeliveryState::Open,
             url: "http://127.0.0.1:9000/cb".to_owned(),
@@ -252,15 +268,7 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             signing_secret_id: "ss-EXAMPLE".to_owned(),
             secret: Secret("whsec_shown once".to_owned()),
         }),
-        ActionName::DescribeSigningSecrets => {
-            let secret = SigningSecret {
-                id: "ss-EXAMPLE".to_owned(),
-                secret: Sealed("sealed".to_owned()),
-                created: AT,
-            };
-            let signing_secret_set = vec![SigningSecretInfo::from(&secret)];
-            Reply::SigningSecrets(SigningSecretsReply { signing_secret_set })
-        }
+        ActionName::DescribeSigningSecrets => Reply::SigningSecrets(signing_secrets()),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn test(
         status: attempt.status.map_or(0, u64::from),
         duration_ms: attempt.duration_ms,
         response_body: String::from_utf8_lossy(&attempt.body).into_owned(),
-        error: attempt.error,
+        reason: attempt.error,
     }))
 }
 

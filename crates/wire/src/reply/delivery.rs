@@ -15,8 +15,9 @@ pub struct TestReply {
     pub duration_ms: u64,
     /// The beginning of the answer's body.
     pub response_body: String,
-    /// Why it failed; empty: it did not.
-    pub error: String,
+    /// Why it failed; empty: it did not. Not named Error: clients take an answer with that member for
+    /// a failed call.
+    pub reason: String,
 }
 
 /// Whether an application's events go out by PUSH.

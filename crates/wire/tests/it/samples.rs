@@ -190,7 +190,7 @@ fn test() -> TestReply {
         status: 500,
         duration_ms: 12,
         response_body: "oh\n".to_owned(),
-        error: "HTTP 500".to_owned(),
+        reason: "HTTP 500".to_owned(),
     }
 }
 

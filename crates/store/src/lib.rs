@@ -18,6 +18,7 @@ mod cache;
 mod checkpoint;
 mod decide;
 mod facts;
+mod give_up;
 mod history;
 mod lease;
 mod lives;

@@ -6,7 +6,8 @@ use model::{AppId, ApplicationStatus, limits};
 use queue::{BackendError, Reason};
 use rusqlite::OptionalExtension;
 
-use crate::writer::{GIVE_UP_MAX, Writer};
+use crate::give_up::GIVE_UP_MAX;
+use crate::writer::Writer;
 use crate::{lives, sql, unsql};
 
 /// Entries of a block that are dropped in one transaction.

@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpoints;
+use crate::give_up::GIVE_UP_MAX;
 use crate::lock::{Lock, LockError};
 use crate::readers::Readers;
 use crate::recover::{self, Identity, Lease};
@@ -26,7 +27,7 @@ use crate::reserve::{Reserve, is_full};
 use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
-use crate::writer::{COMMANDS_WAITING_MAX, Command, GIVE_UP_MAX, Writer};
+use crate::writer::{COMMANDS_WAITING_MAX, Command, Writer};
 use crate::{history, lease, records, replay};
 
 /// Milliseconds by which the wall clock may be ahead of the last moment on record: 30 days.

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use model::{AppId, ApplicationStatus, Seq};
 use queue::{
-    BackendError, Commit, CommitError, Committed, Mark, Published, Reason, ReplayError, Route,
-    Settled, Settlement, State,
+    BackendError, Commit, CommitError, Committed, Published, Reason, ReplayError, Route, Settled,
+    Settlement, State,
 };
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -32,8 +32,6 @@ pub(crate) const COMMANDS_WAITING_MAX: usize = 4_096;
 const GROUP_MAX: usize = 1_024;
 /// Payload bytes of one group.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Entries that are given up in one transaction.
-pub(crate) const GIVE_UP_MAX: usize = 10_000;
 
 type Answer<T> = oneshot::Sender<T>;
 
@@ -409,42 +407,6 @@ impl Writer {
         // whoever asked tries again: with the next tick, or as the next slice of a purge
         self.make_room();
         BackendError::DiskFull
-    }
-
-    /// Gives up claimed entries; they are released if that cannot be written.
-    pub(crate) fn give_up(&mut self, claimed: &[Seq], reason: Reason) -> Result<(), BackendError> {
-        let mark = Mark::Closed(reason);
-        let facts: Vec<Fact> = claimed.iter().map(|&seq| Fact::Close { seq, mark }).collect();
-        let wrote = self.transaction(&facts, |_| Ok(()));
-        if wrote.is_ok() {
-            self.apply(facts);
-        } else {
-            let mut engine = self.shared.engine();
-            for seq in claimed {
-                engine.release(*seq);
-            }
-        }
-        wrote
-    }
-
-    pub(crate) fn give_up_all(&mut self, app: AppId, reason: Reason) -> Result<(), BackendError> {
-        loop {
-            let claimed = self.shared.engine().claim_waiting(app, &[], &[], GIVE_UP_MAX);
-            if claimed.is_empty() {
-                return Ok(());
-            }
-            self.give_up(&claimed, reason)?;
-        }
-    }
-
-    fn purge(&mut self, request: &queue::PurgeRequest) -> Result<u64, BackendError> {
-        let (states, kinds) = (&request.states, &request.kinds);
-        let claimed = self.shared.engine().claim_waiting(request.app, states, kinds, GIVE_UP_MAX);
-        if claimed.is_empty() {
-            return Ok(0);
-        }
-        self.give_up(&claimed, Reason::Purged)?;
-        Ok(u64::try_from(claimed.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -212,6 +212,8 @@ mod tests {
         for &action in ActionName::ALL {
             assert_eq!(ActionName::find(action.as_str(), VERSION).unwrap(), action);
             assert!(action.response().member("RequestId").is_some());
+            // by this member every SDK knows that a call was refused
+            assert!(action.response().member("Error").is_none(), "{action:?}");
             assert!(!action.request().name.is_empty());
         }
     }

@@ -4,6 +4,7 @@
 //! strictly. RequestId is not here, `envelope` adds it. Ids and times are strings on the wire.
 
 mod delivery;
+mod keys;
 mod signing;
 
 use model::{EventConfig, EventId, EventKind, FileId, Mode, Timestamp};
@@ -17,6 +18,7 @@ use crate::event::task::{MediaBasicInfo, MediaMetaData, Never};
 use crate::text::{self, Secret};
 
 pub use delivery::{DeliveryReply, DeliveryState, TestReply};
+pub use keys::{KeyInfo, KeyReply, KeysReply};
 pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 
 /// One successful answer. The variants follow the answers' shapes; those with a RequestId only
@@ -465,49 +467,6 @@ pub struct ReplayedReply {
 pub struct PurgedReply {
     /// The number.
     pub count: u64,
-}
-
-/// A new key; the only time that its SecretKey is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyReply {
-    /// SecretId, also the KeyId of DeleteKey.
-    pub secret_id: String,
-    /// SecretKey.
-    pub secret_key: Secret,
-}
-
-/// The keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeysReply {
-    /// In the order given.
-    pub key_set: Vec<KeyInfo>,
-}
-
-/// One key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyInfo {
-    secret_id: String,
-    name: String,
-    actions: Option<Vec<String>>,
-    sub_app_ids: Option<Vec<u64>>,
-    #[serde(serialize_with = "text::display")]
-    create_time: Timestamp,
-}
-
-impl From<&model::ApiKey> for KeyInfo {
-    fn from(key: &model::ApiKey) -> Self {
-        let ids = |apps: &Vec<model::AppId>| apps.iter().map(|app| app.0).collect();
-        Self {
-            secret_id: key.secret_id.clone(),
-            name: key.name.clone(),
-            actions: key.policy.actions.clone(),
-            sub_app_ids: key.policy.applications.as_ref().map(ids),
-            create_time: key.created,
-        }
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over the field by reference")]

@@ -4,7 +4,9 @@ use client::Client;
 use serde_json::{Map, Value, json};
 
 use super::{find, items, print, with, with_app, without_request_id};
-use crate::args::{Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg};
+use crate::args::{
+    Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg, Test,
+};
 use crate::config::Environment;
 use crate::failure::{Exit, Failure};
 use crate::out;
@@ -35,7 +37,30 @@ pub async fn run(args: &Apps, environment: &Environment) -> Result<(), Failure> 
             show(&client, configure.id).await
         }
         AppsCommand::Secrets(secrets) => signing_secrets(&client, secrets).await,
+        AppsCommand::Test(test) => try_out(&client, test).await,
+        AppsCommand::Delivery { id } => {
+            let mut state = client.call("DescribeDelivery", with_app(json!({}), *id)).await?;
+            without_request_id(&mut state);
+            print(&state)
+        }
+        AppsCommand::Resume { id } => {
+            call(&client, "ResumeDelivery", with_app(json!({}), *id)).await
+        }
     }
+}
+
+/// Sends a sample; a receiver that did not take it is a failure of the command.
+async fn try_out(client: &Client, args: &Test) -> Result<(), Failure> {
+    let params = with(json!({}), "NotificationUrl", args.url.as_ref());
+    let params = with(params, "EventType", args.kind.as_ref());
+    let mut told = client.call("TestNotification", with_app(params, args.id)).await?;
+    without_request_id(&mut told);
+    print(&told)?;
+    if told.get("Delivered").and_then(Value::as_bool) == Some(true) {
+        return Ok(());
+    }
+    let reason = told.get("Reason").and_then(Value::as_str).unwrap_or_default();
+    Err(Failure::new(Exit::Refused, format!("not delivered: {reason}")))
 }
 
 /// The secrets of Webhook-Signature.

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use testkit::process::{Launch, Server};
+use testkit::receiver::{Reaction, Receiver};
 
 use crate::{BINARY, Ended, feed, run, with_data};
 
@@ -122,6 +123,27 @@ async fn applications_live_and_die() {
     cli(&server, &["apps", "off", &id]).good();
     cli(&server, &["apps", "destroy", &id]).good();
     assert!(cli(&server, &["apps", "show", &id]).err.contains("invalid vod user"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_is_tried_and_its_circuit_shown() {
+    let (server, receiver) = (server().await, Receiver::start().await.unwrap());
+    let nowhere = cli(&server, &["apps", "test"]);
+    assert!(nowhere.code == 1 && nowhere.err.contains("NotificationUrl"), "{nowhere:?}");
+    let url = receiver.url("/vod");
+    let told = cli(&server, &["apps", "test", "--url", &url, "--type", "FileDeleted"]).json();
+    assert_eq!(told["Status"], 200);
+    assert_eq!(receiver.received()[0].json()["EventType"], "FileDeleted");
+    receiver.next([Reaction::status(403)]);
+    let refused = cli(&server, &["apps", "test", "--url", &url]);
+    assert!(refused.code == 1 && refused.out.contains("403"), "{refused:?}");
+    assert!(refused.err.contains("not delivered: the receiver answered 403"), "{refused:?}");
+
+    assert_eq!(cli(&server, &["apps", "delivery"]).json()["State"], "OFF");
+    cli(&server, &["apps", "configure", "--url", &url]).good();
+    let state = cli(&server, &["apps", "delivery"]).json();
+    assert_eq!((&state["State"], state["Url"].as_str()), (&Value::from("CLOSED"), Some(&*url)));
+    cli(&server, &["apps", "resume"]).good();
 }
 
 #[tokio::test]

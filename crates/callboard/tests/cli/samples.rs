@@ -1,12 +1,16 @@
 //! `callboard publish --sample`: a realistic event of every type, to try a receiver with.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use model::EventKind;
 use serde_json::{Value, json};
 use testkit::process::{Launch, Server};
+use testkit::receiver::{Received, Receiver};
 
 use crate::{BINARY, Ended, feed, run, with_data};
+
+const DEADLINE: Duration = Duration::from_secs(30);
 
 fn cli(server: &Server, arguments: &[&str]) -> Ended {
     run(with_data(arguments, &server.data()))
@@ -51,6 +55,26 @@ async fn every_type_can_be_published_and_pulled() {
             assert!(holds(member, wire::event::sample(kind)), "{}: {member}", kind.name());
             assert_eq!(event.as_object().unwrap().len(), 3, "no other member: {event}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_can_be_published_and_pushed() {
+    let receiver = Receiver::start().await.unwrap();
+    let server = Launch::new(BINARY).start().await.unwrap();
+    let url = receiver.url("/hook");
+    let all = ["--url", &url, "--upload", "on", "--delete", "on", "--persistence", "on"];
+    cli(&server, &[&["apps", "configure"][..], &all].concat()).good();
+    for kind in EventKind::ALL {
+        cli(&server, &["publish", "--sample", kind.name()]).good();
+    }
+    let posts = receiver.wait_for(EventKind::ALL.len(), DEADLINE).await.unwrap();
+    for kind in EventKind::ALL {
+        let event =
+            posts.iter().map(Received::json).find(|event| event["EventType"] == kind.name());
+        let event = event.unwrap_or_else(|| panic!("{} does not come", kind.name()));
+        assert!(holds(&event[wire::event::member(*kind)], wire::event::sample(*kind)), "{event}");
+        assert_eq!(event.as_object().unwrap().len(), 2, "no other member: {event}");
     }
 }
 

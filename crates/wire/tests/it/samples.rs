@@ -184,7 +184,7 @@ fn apply_upload() -> ApplyUploadReply {
     }
 }
 
-fn test() -> TestReply {
+fn tested() -> TestReply {
     TestReply {
         delivered: false,
         status: 500,
@@ -201,6 +201,15 @@ fn signing_secrets() -> SigningSecretsReply {
         created: AT,
     };
     SigningSecretsReply { signing_secret_set: vec![SigningSecretInfo::from(&secret)] }
+}
+
+fn delivery() -> DeliveryReply {
+    DeliveryReply {
+        state: DeliveryState::Open,
+        url: "http://127.0.0.1:9000/cb".to_owned(),
+        failure_count: 5,
+        next_probe_time: Some(AT),
+    }
 }
 
 /// An answer of that action with every member filled.
@@ -257,13 +266,8 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             secret_key: Secret("shown once".to_owned()),
         }),
         ActionName::DescribeKeys => Reply::Keys(keys()),
-        ActionName::TestNotification => Reply::Test(test()),
-        ActionName::DescribeDelivery => Reply::Delivery(DeliveryReply {
-            state: DeliveryState::Open,
-            url: "http://127.0.0.1:9000/cb".to_owned(),
-            failure_count: 5,
-            next_probe_time: Some(AT),
-        }),
+        ActionName::TestNotification => Reply::Test(tested()),
+        ActionName::DescribeDelivery => Reply::Delivery(delivery()),
         ActionName::CreateSigningSecret => Reply::SigningSecret(SigningSecretReply {
             signing_secret_id: "ss-EXAMPLE".to_owned(),
             secret: Secret("whsec_shown once".to_owned()),

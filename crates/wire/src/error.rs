@@ -35,8 +35,6 @@ macro_rules! codes {
 codes! {
     /// The Authorization header is malformed.
     AuthFailureInvalidAuthorization = "AuthFailure.InvalidAuthorization",
-    /// The SecretId has a form that no key has.
-    AuthFailureInvalidSecretId = "AuthFailure.InvalidSecretId",
     /// No key has that SecretId.
     AuthFailureSecretIdNotFound = "AuthFailure.SecretIdNotFound",
     /// The timestamp is more than 5 minutes away.
@@ -59,10 +57,6 @@ codes! {
     InvalidParameterValueCoverType = "InvalidParameterValue.CoverType",
     /// ExpireTime is no time.
     InvalidParameterValueExpireTime = "InvalidParameterValue.ExpireTime",
-    /// FileId is not acceptable.
-    InvalidParameterValueFileId = "InvalidParameterValue.FileId",
-    /// FileIds is not acceptable.
-    InvalidParameterValueFileIds = "InvalidParameterValue.FileIds",
     /// FileIds holds none.
     InvalidParameterValueFileIdsEmpty = "InvalidParameterValue.FileIdsEmpty",
     /// FileIds holds too many.
@@ -73,8 +67,6 @@ codes! {
     InvalidParameterValueMediaType = "InvalidParameterValue.MediaType",
     /// SessionContext is longer than 1000 characters.
     InvalidParameterValueSessionContextTooLong = "InvalidParameterValue.SessionContextTooLong",
-    /// SubAppId is not acceptable.
-    InvalidParameterValueSubAppId = "InvalidParameterValue.SubAppId",
     /// VodSessionKey is wrong or expired.
     InvalidParameterValueVodSessionKey = "InvalidParameterValue.VodSessionKey",
     /// The request cannot be read at all.
@@ -89,14 +81,10 @@ codes! {
     RequestLimitExceeded = "RequestLimitExceeded",
     /// The request is larger than documented.
     RequestSizeLimitExceeded = "RequestSizeLimitExceeded",
-    /// The thing is in use.
-    ResourceInUse = "ResourceInUse",
     /// The disk is full.
     ResourceInsufficient = "ResourceInsufficient",
     /// There is no such thing; for PullEvents: no event.
     ResourceNotFound = "ResourceNotFound",
-    /// The thing is not usable now.
-    ResourceUnavailable = "ResourceUnavailable",
     /// The server is stopping.
     ServiceUnavailable = "ServiceUnavailable",
     /// The key's policy refuses the call.

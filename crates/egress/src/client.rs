@@ -12,7 +12,7 @@ use std::{fmt, io};
 use bytes::{Bytes, BytesMut};
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::connect::Connector;
 use crate::meter::{Meter, Metered};
+use crate::pace::{Outgoing, Pace};
 use crate::policy::{Policy, Refusal};
 use crate::pool::{Destination, Pool, Wire};
 use crate::resolve::Resolve;
@@ -55,7 +56,7 @@ impl Default for Limits {
     }
 }
 
-/// A request to be sent. `Host` and `Content-Length` are added.
+/// A request to be sent. `Host` and `Content-Length` (or `Transfer-Encoding`) are added.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
@@ -66,6 +67,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The pace at which the body leaves; none: at once.
+    pub pace: Option<Pace>,
     /// The time for everything, from resolving to the last byte of the answer's body.
     pub timeout: Duration,
 }
@@ -81,6 +84,8 @@ pub struct Exchange {
     pub body: Bytes,
     /// Why the body could not be read to its end or that limit; none: it could.
     pub body_error: Option<String>,
+    /// Whether it came on a connection that an earlier exchange had left open.
+    pub reused: bool,
     /// How long it all took.
     pub duration: Duration,
 }
@@ -161,7 +166,7 @@ impl Client {
         let start = Instant::now();
         let deadline = start + request.timeout;
         self.connector.policy.check_url(&request.url)?;
-        let (mut wire, response) = timeout_at(deadline, self.head(&request, deadline))
+        let (mut wire, response, reused) = timeout_at(deadline, self.head(&request, deadline))
             .await
             .unwrap_or(Err(ExchangeError::TimedOut))?;
         let (head, body) = response.into_parts();
@@ -174,6 +179,7 @@ impl Client {
             headers: head.headers,
             body: read.bytes,
             body_error: read.error,
+            reused,
             duration: start.elapsed(),
         })
     }
@@ -183,7 +189,7 @@ impl Client {
         &self,
         request: &Request,
         deadline: Instant,
-    ) -> Result<(Wire, http::Response<Incoming>), ExchangeError> {
+    ) -> Result<(Wire, http::Response<Incoming>, bool), ExchangeError> {
         while let Some(mut wire) = self.pool.take(&destination(&request.url)) {
             if !wire.usable().await {
                 continue;
@@ -194,7 +200,8 @@ impl Client {
                 // the peer closed it while it was idle, or in that very moment: it has answered
                 // nothing, so the request goes out once more
                 Err((ExchangeError::Ended(_), read)) if read == before => break,
-                other => return other.map_err(|(error, _)| error),
+                Ok((wire, response)) => return Ok((wire, response, true)),
+                Err((error, _read)) => return Err(error),
             }
         }
         let stream = self.connector.connect(&request.url, deadline).await?;
@@ -206,7 +213,8 @@ impl Client {
             .await
             .map_err(|error| ExchangeError::Protocol(error.to_string()))?;
         let wire = Wire { sender, driver: Some(Box::pin(driver)), meter };
-        self.send(wire, request).await.map_err(|(error, _)| error)
+        let sent = self.send(wire, request).await;
+        sent.map(|(wire, response)| (wire, response, false)).map_err(|(error, _read)| error)
     }
 
     /// One request on one connection; an error comes with the bytes that had been read by then.
@@ -270,7 +278,7 @@ fn destination(url: &Url) -> Destination {
     }
 }
 
-fn outgoing(request: &Request) -> Result<http::Request<Full<Bytes>>, http::Error> {
+fn outgoing(request: &Request) -> Result<http::Request<Outgoing>, http::Error> {
     let url = &request.url;
     let mut target = url.path().to_owned();
     if let Some(query) = url.query() {
@@ -284,7 +292,7 @@ fn outgoing(request: &Request) -> Result<http::Request<Full<Bytes>>, http::Error
     let mut outgoing = http::Request::builder()
         .method(request.method.clone())
         .uri(target)
-        .body(Full::new(request.body.clone()))?;
+        .body(Outgoing::new(request.body.clone(), request.pace))?;
     outgoing.headers_mut().clone_from(&request.headers);
     outgoing.headers_mut().insert(HOST, HeaderValue::try_from(host)?);
     Ok(outgoing)

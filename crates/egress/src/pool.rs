@@ -11,13 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use crate::meter::{Meter, Metered};
+use crate::pace::Outgoing;
 
 /// What a kept connection may be used for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +27,11 @@ pub(crate) struct Destination {
 }
 
 /// The half of a connection that moves the bytes.
-pub(crate) type Driver = Pin<Box<http1::Connection<TokioIo<Metered>, Full<Bytes>>>>;
+pub(crate) type Driver = Pin<Box<http1::Connection<TokioIo<Metered>, Outgoing>>>;
 
 /// One HTTP/1.1 connection.
 pub(crate) struct Wire {
-    pub(crate) sender: http1::SendRequest<Full<Bytes>>,
+    pub(crate) sender: http1::SendRequest<Outgoing>,
     /// None once it has ended.
     pub(crate) driver: Option<Driver>,
     pub(crate) meter: Arc<Meter>,

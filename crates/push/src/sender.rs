@@ -133,7 +133,7 @@ impl Sender {
             headers.insert(WEBHOOK_SIGNATURE, signatures);
         }
         let timeout = Duration::from_millis(self.attempt_ms);
-        Ok(Request { method: Method::POST, url, headers, body, timeout })
+        Ok(Request { method: Method::POST, url, headers, body, pace: None, timeout })
     }
 
     /// The `Sign` of this attempt, if the application has a SignKey.

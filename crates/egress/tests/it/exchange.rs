@@ -40,6 +40,7 @@ pub(crate) fn request(url: &str, timeout_ms: u64) -> Request {
         url: Url::parse(url).unwrap(),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{\"EventType\":\"FileDeleted\"}"),
+        pace: None,
         timeout: Duration::from_millis(timeout_ms),
     }
 }
@@ -90,8 +91,9 @@ async fn connections_are_reused() {
     })
     .await;
     let client = client();
-    for _ in 0..20 {
-        client.exchange(request(&receiver.url(), 5_000)).await.unwrap();
+    for number in 0..20 {
+        let exchange = client.exchange(request(&receiver.url(), 5_000)).await.unwrap();
+        assert_eq!(exchange.reused, number > 0);
     }
     assert_eq!(receiver.connections(), 1);
 }

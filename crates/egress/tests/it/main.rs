@@ -6,6 +6,8 @@ mod addresses;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod secure;

@@ -204,6 +204,7 @@ impl Forward {
             url: self.url.clone(),
             headers,
             body,
+            pace: None,
             timeout: POST_TIMEOUT,
         }
     }

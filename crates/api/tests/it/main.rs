@@ -11,6 +11,7 @@
 mod again;
 mod applications;
 mod configuration;
+mod consumers;
 mod cos;
 mod delivery;
 mod hostile;

@@ -16,7 +16,10 @@ impl Engine {
     /// `latest` is the entry of the event's latest life as the log has it. It matters only for a
     /// handle of an earlier start; for others the first entry will do.
     pub fn claim(&mut self, app: AppId, handle: Handle, latest: Seq, now: Steady) -> Settled {
-        if !self.owns(handle.event) || handle.boot > self.settings.boot || handle.boot == 0 {
+        let earlier = handle.boot < self.settings.boot;
+        let given = (earlier && handle.boot > 0)
+            || (handle.boot == self.settings.boot && handle.lease <= self.leases);
+        if !self.owns(handle.event) || !given || handle.lease == 0 {
             return Settled::Unknown;
         }
         self.recent.forget(now.minus_ms(self.settings.repeat_ms));
@@ -48,15 +51,13 @@ impl Engine {
             return Settled::Stale;
         }
         let latest = if seq == handle.event.first_seq { latest } else { seq };
-        let earlier = handle.boot < self.settings.boot;
         let fresh = now.since_ms(self.settings.opened) < self.settings.repeat_ms;
         match self.ledger.mark(latest) {
             Some(Mark::None) => Settled::Unknown,
             // which handle confirmed it, and when, was lost with the stop; the client that repeats
             // a confirmation whose answer was lost with it is to hear that all is well
             Some(Mark::Done) if earlier && fresh => Settled::Already,
-            _ if earlier || handle.lease <= self.leases => Settled::Stale,
-            _ => Settled::Unknown,
+            _ => Settled::Stale,
         }
     }
 

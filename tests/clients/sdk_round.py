@@ -236,8 +236,12 @@ class Round:
         refused("AuthFailure.SignatureFailure", lambda: wrong.call_json("DescribeEventConfig", {}))
         nobody = self.common_client(Credential("AKIDnobody", "x"))
         refused("AuthFailure.SecretIdNotFound", lambda: nobody.call_json("DescribeEventConfig", {}))
+        # the SDK asks for Chinese unless it is told otherwise
         refused("MissingParameter", lambda: self.own("ApplyUpload"),
-                message="The request is missing a required parameter `MediaType`.")
+                message="请求缺少必需的参数 `MediaType`。")
+        refused("UnknownParameter", lambda: self.own("DescribeEventConfig", Colour="red"),
+                message="未定义的参数 `Colour`。")
+        self.common.profile.language = "en-US"
         refused("UnknownParameter", lambda: self.own("DescribeEventConfig", Colour="red"),
                 message="The parameter `Colour` is not recognized.")
         refused("InvalidAction", lambda: self.own("DescribeWeather"))

@@ -14,8 +14,9 @@ use http::{HeaderMap, Method};
 use model::Timestamp;
 use sign::tc3::{self, AuthorizationError, Tc3Authorization};
 use sign::{SignedRequest, v1, window};
-use wire::{ActionName, ApiError, Code};
+use wire::{ActionName, ApiError, Code, Language};
 
+use crate::http::Seen;
 use crate::keyring::KnownKey;
 use crate::pairs::Pair;
 use crate::{Gateway, params};
@@ -102,11 +103,11 @@ enum Scheme {
 
 impl Claim {
     /// Reads the common parameters and refuses what cannot be right whatever the key. `seen` is told
-    /// the action as soon as it is known, for the log.
+    /// the language and the action as soon as they are known.
     pub(crate) fn read(
         message: &Message,
         now: Timestamp,
-        seen: &mut Option<ActionName>,
+        seen: &mut Seen,
     ) -> Result<Self, ApiError> {
         // Without an Authorization header the rules of v1 apply, as the cloud was seen to do.
         let source = if message.headers.contains_key(http::header::AUTHORIZATION) {
@@ -114,9 +115,12 @@ impl Claim {
         } else {
             Source::Pairs(params::v1_pairs(message))
         };
+        if let Some(tag) = source.get("Language", "X-TC-Language") {
+            seen.language = Language::of(tag);
+        }
         let timestamp = number("Timestamp", source.required("Timestamp", "X-TC-Timestamp")?)?;
         let action = source.required("Action", "X-TC-Action")?;
-        *seen = ActionName::from_name(action);
+        seen.action = ActionName::from_name(action);
         let version = source.required("Version", "X-TC-Version")?;
         if !window::accepts(timestamp, now.seconds()) {
             return Err(ApiError::signature_expired());

@@ -8,17 +8,12 @@ use wire::{ApiError, Code};
 /// codes that clients may act upon.
 pub(crate) fn backend(error: BackendError) -> ApiError {
     match error {
-        BackendError::DiskFull => {
-            let text = "The disk of the server is full. Nothing was changed.";
-            ApiError::new(Code::ResourceInsufficient, text).because(error)
-        }
+        BackendError::DiskFull => ApiError::disk_full().because(error),
         BackendError::BadCursor => {
             let text = "The value specified in the parameter `ScrollToken` is not valid.";
             ApiError::new(Code::InvalidParameterValue, text).because(error)
         }
-        BackendError::Closed => {
-            ApiError::new(Code::ServiceUnavailable, "The server is stopping.").because(error)
-        }
+        BackendError::Closed => ApiError::stopping().because(error),
         BackendError::Failed(_) => ApiError::internal(error),
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use uuid::Uuid;
 use wire::envelope;
-use wire::{ActionName, ApiError, Code};
+use wire::{ActionName, ApiError, Code, Language};
 
 use crate::auth::{self, Claim, Message};
 use crate::body::{self, BodyError};
@@ -55,10 +55,12 @@ fn is_api(parts: &Parts) -> bool {
     marked || parts.method == Method::POST || parts.uri.path() == "/"
 }
 
-/// What one API call came to, for the log and the metrics.
+/// What one API call came to, as far as it is known: for the log, the metrics and a refusal.
 #[derive(Debug, Default)]
-struct Seen {
-    action: Option<ActionName>,
+pub(crate) struct Seen {
+    pub(crate) action: Option<ActionName>,
+    /// What the caller reads.
+    pub(crate) language: Language,
     secret_id: Option<Arc<str>>,
 }
 
@@ -91,7 +93,7 @@ async fn call(
     request_id: String,
 ) -> Response {
     let begun = Instant::now();
-    let mut seen = Seen::default();
+    let mut seen = Seen { language: language(&parts.headers), ..Seen::default() };
     let outcome = answer(gateway, parts, body, &request_id, &mut seen).await;
     let code = outcome.as_ref().err().map_or("OK", |error| error.code.as_str());
     let action = seen.action.map_or("unknown", ActionName::as_str);
@@ -103,7 +105,7 @@ async fn call(
         Ok(bytes) => json(StatusCode::OK, bytes),
         Err(error) => {
             log_cause(&error);
-            json(StatusCode::OK, envelope::failure(&error, &request_id))
+            json(StatusCode::OK, envelope::failure(&error, seen.language, &request_id))
         }
     }
 }
@@ -135,20 +137,19 @@ async fn answer(
     let held = match parts.method {
         Method::GET => {
             if parts.uri.query().is_some_and(|query| query.len() > limits::GET_QUERY_BYTES_MAX) {
-                return Err(too_large("query", limits::GET_QUERY_BYTES_MAX));
+                return Err(ApiError::too_large("query", limits::GET_QUERY_BYTES_MAX));
             }
             None
         }
         Method::POST => Some(read_body(gateway, &parts.headers, body).await?),
         _ => {
             body::discard(body).await;
-            let text = "The HTTP request method is not supported: only GET and POST are.";
-            return Err(ApiError::new(Code::UnsupportedProtocol, text));
+            return Err(ApiError::bad_method());
         }
     };
     let bytes = held.as_ref().map(|held| held.bytes.clone()).unwrap_or_default();
     let message = Message::new(parts, bytes);
-    let claim = Claim::read(&message, arrived.wall, &mut seen.action)?;
+    let claim = Claim::read(&message, arrived.wall, seen)?;
     let known = claim.verify(gateway, &message).await?;
     seen.secret_id = Some(Arc::clone(&known.secret_id));
     gateway
@@ -179,7 +180,7 @@ async fn read_body<'a>(
     let time = gateway.settings().transport.body_read;
     body::read(body, max, time, gateway.bodies()).await.map_err(|error| match error {
         BodyError::TooLarge(_) if v1 => ApiError::v1_size_exceeded(),
-        BodyError::TooLarge(max) => too_large("body", max),
+        BodyError::TooLarge(max) => ApiError::too_large("body", max),
         BodyError::TooSlow(_) | BodyError::Broken(_) => {
             ApiError::new(Code::InvalidRequest, format!("The request cannot be read: {error}."))
                 .because(error)
@@ -187,9 +188,11 @@ async fn read_body<'a>(
     })
 }
 
-fn too_large(what: &str, max: usize) -> ApiError {
-    let text = format!("The request size exceeds the limit: its {what} is over {max} bytes.");
-    ApiError::new(Code::RequestSizeLimitExceeded, text)
+/// The language that the headers ask for. A request of signature v1 says it among its parameters,
+/// which are read later.
+fn language(headers: &HeaderMap) -> Language {
+    let tag = headers.get("x-tc-language").and_then(|value| value.to_str().ok());
+    tag.map(Language::of).unwrap_or_default()
 }
 
 /// What is echoed of X-TC-TraceId: one printable value of bounded length (Node reads it back).
@@ -207,7 +210,7 @@ fn nothing_here(parts: &Parts) -> Response {
     let error = ApiError::new(Code::InvalidRequest, text);
     let request_id = Uuid::new_v4().to_string();
     tracing::debug!(request_id, method = %parts.method, "a request for no surface");
-    json(StatusCode::NOT_FOUND, envelope::failure(&error, &request_id))
+    json(StatusCode::NOT_FOUND, envelope::failure(&error, Language::default(), &request_id))
 }
 
 fn json(status: StatusCode, bytes: Bytes) -> Response {

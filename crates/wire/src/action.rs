@@ -198,7 +198,7 @@ fn time(
     text: Option<&str>,
 ) -> Result<Option<model::Timestamp>, ApiError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let refuse = || ApiError { code, ..ApiError::invalid_value(name, text) };
+    let refuse = || ApiError::invalid_value(name, text).coded(code);
     model::Timestamp::parse_iso(text).ok_or_else(refuse).map(Some)
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::ApiError;
 use crate::reply::Reply;
+use crate::wording::Language;
 
 /// A successful answer's body.
 pub fn success(reply: &Reply, request_id: &str) -> Bytes {
@@ -17,13 +18,14 @@ pub fn success(reply: &Reply, request_id: &str) -> Bytes {
     match reply.write(&mut out) {
         Ok(()) => close(out, request_id),
         // half an object is already written
-        Err(error) => failure(&ApiError::internal(error), request_id),
+        Err(error) => failure(&ApiError::internal(error), Language::default(), request_id),
     }
 }
 
-/// A failed call's body.
-pub fn failure(error: &ApiError, request_id: &str) -> Bytes {
-    let told = Failure { error: Told { code: error.code.as_str(), message: &error.message } };
+/// A failed call's body, for a caller who reads that language.
+pub fn failure(error: &ApiError, language: Language, request_id: &str) -> Bytes {
+    let told = Told { code: error.code.as_str(), message: error.told(language) };
+    let told = Failure { error: told };
     let mut out = Vec::with_capacity(512);
     out.extend_from_slice(OPEN);
     write(&mut out, &told);

@@ -2,9 +2,8 @@
 //! wording.
 //!
 //! Clients branch on codes and a few match texts (`no event`, `invalid vod user`, the rate limit's
-//! sentence), so the exact texts stand here and nowhere else. Texts are in English whatever
-//! X-TC-Language asks for: the documentation gives Chinese ones for a handful of codes only, and
-//! says that messages must not be relied on. How an error becomes JSON is `envelope`'s business.
+//! sentence), so the exact texts stand in [`crate::wording`] and nowhere else. How an error becomes
+//! JSON is `envelope`'s business.
 
 use std::error::Error;
 use std::fmt;
@@ -12,6 +11,7 @@ use std::fmt;
 use model::AppId;
 
 use crate::spec::{SERVICE, VERSION};
+use crate::wording::{self, Language, Wording};
 
 /// Declares [`Code`] from one list, so that a code and its spelling cannot drift apart.
 macro_rules! codes {
@@ -111,6 +111,8 @@ pub struct ApiError {
     pub code: Code,
     /// `Response.Error.Message`, for the caller.
     pub message: String,
+    /// The same in Chinese; none: it is told in English whoever asks.
+    chinese: Option<String>,
     /// What went wrong underneath, for the log.
     #[source]
     pub cause: Option<Box<dyn Error + Send + Sync>>,
@@ -119,7 +121,25 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a text of the caller's choice, for what has no documented wording.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None }
+        Self { code, message: message.into(), chinese: None, cause: None }
+    }
+
+    /// A row of the table of wordings. Arguments that come from outside must be [`clip`]ped.
+    fn say(wording: &Wording, arguments: &[&str]) -> Self {
+        Self {
+            code: wording.code,
+            message: wording::fill(wording.english, arguments),
+            chinese: Some(wording::fill(wording.chinese, arguments)),
+            cause: None,
+        }
+    }
+
+    /// What the caller is told in that language.
+    pub fn told(&self, language: Language) -> &str {
+        match (language, &self.chinese) {
+            (Language::Chinese, Some(text)) => text,
+            (Language::Chinese, None) | (Language::English, _) => &self.message,
+        }
     }
 
     /// The same error with its cause.
@@ -128,142 +148,128 @@ impl ApiError {
         Self { cause: Some(cause.into()), ..self }
     }
 
-    /// Our own fault (text: tccli example data).
+    /// The same error under a more special code.
+    #[must_use]
+    pub fn coded(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Our own fault.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let text = "An internal error has occurred. Retry your request, but if the problem \
-                    persists, contact us.";
-        Self::new(Code::InternalError, text).because(cause)
+        Self::say(&wording::INTERNAL, &[]).because(cause)
     }
 
-    /// The signature does not match (text: sdk-ruby issue 9).
+    /// The signature does not match.
     pub fn signature_failure() -> Self {
-        let text = "The provided credentials could not be validated. Please check your signature \
-                    is correct.";
-        Self::new(Code::AuthFailureSignatureFailure, text)
+        Self::say(&wording::SIGNATURE_FAILURE, &[])
     }
 
-    /// A v1 request over the documented size (text: sdk-python issue 42).
+    /// A v1 request over the documented size.
     pub fn v1_size_exceeded() -> Self {
-        let text = "The provided credentials could not be validated because of exceeding request \
-                    size limit, please use new signature method `TC3-HMAC-SHA256`.";
-        Self::new(Code::AuthFailureSignatureFailure, text)
+        Self::say(&wording::V1_SIZE_EXCEEDED, &[])
     }
 
-    /// No key has that SecretId (text: sdk-nodejs issue 138).
+    /// A request over another documented size; `what` is `query` or `body`.
+    pub fn too_large(what: &str, max: usize) -> Self {
+        Self::say(&wording::TOO_LARGE, &[what, &max.to_string()])
+    }
+
+    /// A method that is neither GET nor POST.
+    pub fn bad_method() -> Self {
+        Self::say(&wording::BAD_METHOD, &[])
+    }
+
+    /// No key has that SecretId.
     pub fn secret_id_not_found() -> Self {
-        let text = "The SecretId is not found, please ensure that your SecretId is correct.";
-        Self::new(Code::AuthFailureSecretIdNotFound, text)
+        Self::say(&wording::SECRET_ID_NOT_FOUND, &[])
     }
 
-    /// The timestamp is too far from ours (text: two public captures).
+    /// The timestamp is too far from ours.
     pub fn signature_expired() -> Self {
-        let text = "The signature is expired, please request again.";
-        Self::new(Code::AuthFailureSignatureExpire, text)
+        Self::say(&wording::SIGNATURE_EXPIRED, &[])
     }
 
-    /// A session token where none is known (text: sdk-go's integration test).
+    /// A session token where none is known.
     pub fn token_failure() -> Self {
-        let text = "Token verification failed, please check if your Token is correct";
-        Self::new(Code::AuthFailureTokenFailure, text)
+        Self::say(&wording::TOKEN_FAILURE, &[])
     }
 
-    /// A malformed Authorization header; `what` completes the documented sentence (sdk-go issue 89).
+    /// A malformed Authorization header; `what` completes the documented sentence.
     pub fn invalid_authorization(what: &str) -> Self {
-        let text = format!(
-            "The request `Authorization` header does not conform to tencentcloud standards: {what}"
-        );
-        Self::new(Code::AuthFailureInvalidAuthorization, text)
+        Self::say(&wording::INVALID_AUTHORIZATION, &[what])
     }
 
-    /// A required parameter is absent (text: sdk-nodejs issue 99). `path` is dotted.
+    /// A required parameter is absent. `path` is dotted.
     pub fn missing_parameter(path: &str) -> Self {
-        let text = format!("The request is missing a required parameter `{}`.", clip(path));
-        Self::new(Code::MissingParameter, text)
+        Self::say(&wording::MISSING_PARAMETER, &[clip(path)])
     }
 
-    /// A parameter that the action does not have (text: NewFuture/DDNS issue 575).
+    /// A parameter that the action does not have. `path` is dotted.
     pub fn unknown_parameter(path: &str) -> Self {
-        let text = format!("The parameter `{}` is not recognized.", clip(path));
-        Self::new(Code::UnknownParameter, text)
+        Self::say(&wording::UNKNOWN_PARAMETER, &[clip(path)])
     }
 
-    /// A value of the wrong JSON type (text: qcloud-documents issue 4225). `path` is dotted.
+    /// A value of the wrong JSON type. `path` is dotted.
     pub fn invalid_type(path: &str) -> Self {
-        let text = format!("The value type of parameter `{}` is not valid.", clip(path));
-        Self::new(Code::InvalidParameter, text)
+        Self::say(&wording::INVALID_TYPE, &[clip(path)])
     }
 
-    /// A value that is not acceptable (text: sdk-python issue 12). `path` is dotted.
+    /// A value that is not acceptable. `path` is dotted.
     pub fn invalid_value(path: &str, value: &str) -> Self {
-        let text = format!(
-            "The value `{}` specified in the parameter `{}` is not valid.",
-            clip(value),
-            clip(path)
-        );
-        Self::new(Code::InvalidParameterValue, text)
+        Self::say(&wording::INVALID_VALUE, &[clip(value), clip(path)])
     }
 
-    /// A body that is not a JSON object. The Chinese text of sdk-nodejs issue 104, translated; the
-    /// code was not shown there, this one is documented for bodies that cannot be read.
+    /// A body that is not a JSON object.
     pub fn malformed_json() -> Self {
-        let text = "For the specified content-type=application/json, the request content is not \
-                    in valid JSON format.";
-        Self::new(Code::InvalidRequest, text)
+        Self::say(&wording::MALFORMED_JSON, &[])
     }
 
-    /// No such action (text: CloudBase-AI-Toolkit issue 301).
+    /// No such action.
     pub fn invalid_action(action: &str) -> Self {
-        let text = format!(
-            "The request action=`{}` is invalid or not found in service=`{SERVICE}` and \
-             version=`{VERSION}`.",
-            clip(action)
-        );
-        Self::new(Code::InvalidAction, text)
+        Self::say(&wording::INVALID_ACTION, &[clip(action), SERVICE, VERSION])
     }
 
-    /// Another version of the API (text: sdk-dotnet issue 45).
+    /// Another version of the API.
     pub fn no_such_version(version: &str) -> Self {
-        let text = format!(
-            "The specified api version=`{}` does not exist in service=`{SERVICE}`.",
-            clip(version)
-        );
-        Self::new(Code::NoSuchVersion, text)
+        Self::say(&wording::NO_SUCH_VERSION, &[clip(version), SERVICE])
     }
 
-    /// An action of the API that Callboard does not offer; no documented wording.
+    /// An action of the API that Callboard does not offer.
     pub fn unsupported_action(action: &str) -> Self {
-        let text = format!("The action `{}` is not supported by Callboard.", clip(action));
-        Self::new(Code::UnsupportedOperation, text)
+        Self::say(&wording::UNSUPPORTED_ACTION, &[clip(action)])
     }
 
-    /// Too many calls in a second. Client libraries parse this text (cb-spider issue 654).
+    /// Too many calls in a second.
     pub fn request_limit_exceeded(count: u64, limit: u64) -> Self {
-        let text = format!(
-            "Your current request times equals to `{count}` in a second, which exceeds the \
-             frequency limit `{limit}` for a second. Please reduce the frequency of calls."
-        );
-        Self::new(Code::RequestLimitExceeded, text)
+        Self::say(&wording::REQUEST_LIMIT_EXCEEDED, &[&count.to_string(), &limit.to_string()])
     }
 
-    /// A refusal by policy, in CAM's product wording. `app` none: the call names no application.
+    /// A refusal by policy. `app` none: the call names no application.
     pub fn not_authorized(request_id: &str, action: &str, app: Option<AppId>) -> Self {
         let resource =
             app.map_or_else(|| "*".to_owned(), |app| format!("qcs::vod:::subAppId/{app}"));
-        let text = format!(
-            "[request id:{request_id}]you are not authorized to perform operation \
-             ({SERVICE}:{action})\nresource ({resource}) has no permission\n"
-        );
-        Self::new(Code::UnauthorizedOperation, text)
+        let operation = format!("{SERVICE}:{action}");
+        Self::say(&wording::NOT_AUTHORIZED, &[request_id, &operation, &resource])
     }
 
-    /// An unknown or destroyed application; Terraform retries on exactly this pair.
+    /// An unknown or destroyed application.
     pub fn invalid_vod_user() -> Self {
-        Self::new(Code::FailedOperation, "invalid vod user")
+        Self::say(&wording::INVALID_VOD_USER, &[])
     }
 
-    /// PullEvents found nothing; clients compare the text.
+    /// PullEvents found nothing.
     pub fn no_event() -> Self {
-        Self::new(Code::ResourceNotFound, "no event")
+        Self::say(&wording::NO_EVENT, &[])
+    }
+
+    /// The disk is full.
+    pub fn disk_full() -> Self {
+        Self::say(&wording::DISK_FULL, &[])
+    }
+
+    /// The server is stopping.
+    pub fn stopping() -> Self {
+        Self::say(&wording::STOPPING, &[])
     }
 }
 

@@ -14,9 +14,11 @@ pub mod params;
 pub mod reply;
 pub mod spec;
 mod text;
+mod wording;
 
 pub use action::{Action, ActionName, EventState};
 pub use error::{ApiError, Code};
 pub use params::Params;
 pub use reply::Reply;
 pub use text::Secret;
+pub use wording::Language;

@@ -94,10 +94,8 @@ pub(crate) async fn describe_media_infos(
 }
 
 fn apply_error(error: ApplyError) -> ApiError {
-    let coded = |code, member: &str, value: &str| ApiError {
-        code,
-        ..ApiError::invalid_value(member, value)
-    };
+    let coded =
+        |code, member: &str, value: &str| ApiError::invalid_value(member, value).coded(code);
     match error {
         ApplyError::ApplicationOff(app) => off(app),
         ApplyError::MediaType(value) => {

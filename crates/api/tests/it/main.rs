@@ -16,6 +16,7 @@ mod cos;
 mod delivery;
 mod hostile;
 mod keys;
+mod language;
 mod message;
 mod order;
 mod publish;

@@ -1,7 +1,7 @@
 //! Golden bytes of envelopes and of every error code and wording.
 
 use model::AppId;
-use wire::{ApiError, Code, Reply, envelope};
+use wire::{ApiError, Code, Language, Reply, envelope};
 
 const ID: &str = "6914a902-5d95-43db-974e-bb6d9e4d9ee6";
 
@@ -18,13 +18,24 @@ fn request_id_closes_every_answer() {
 #[test]
 fn an_error_tells_code_and_message_and_keeps_its_cause() {
     let error = ApiError::signature_expired().because("clock of the caller is 301 s behind");
-    insta::assert_snapshot!(text(&envelope::failure(&error, ID)), @r#"{"Response":{"Error":{"Code":"AuthFailure.SignatureExpire","Message":"The signature is expired, please request again."},"RequestId":"6914a902-5d95-43db-974e-bb6d9e4d9ee6"}}"#);
+    insta::assert_snapshot!(text(&envelope::failure(&error, Language::English, ID)), @r#"{"Response":{"Error":{"Code":"AuthFailure.SignatureExpire","Message":"The signature is expired, please request again."},"RequestId":"6914a902-5d95-43db-974e-bb6d9e4d9ee6"}}"#);
+}
+
+#[test]
+fn chinese_is_for_those_who_ask_and_for_what_has_it() {
+    let error = ApiError::request_limit_exceeded(6, 5);
+    insta::assert_snapshot!(text(&envelope::failure(&error, Language::Chinese, ID)), @r#"{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"您当前每秒请求 `6` 次，超过了每秒频率上限 `5`，请稍后重试。"},"RequestId":"6914a902-5d95-43db-974e-bb6d9e4d9ee6"}}"#);
+    for error in [ApiError::no_event(), ApiError::new(Code::FailedOperation, "Set Mode=PULL.")] {
+        let [chinese, english] = [Language::Chinese, Language::English]
+            .map(|language| envelope::failure(&error, language, ID));
+        assert_eq!(chinese, english);
+    }
 }
 
 #[test]
 fn what_a_caller_sent_is_escaped_and_bounded() {
     let name = format!("a\"\n{}", "中".repeat(100_000));
-    let body = envelope::failure(&ApiError::unknown_parameter(&name), ID);
+    let body = envelope::failure(&ApiError::unknown_parameter(&name), Language::English, ID);
     assert!(body.len() < 600);
     let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
     let message = told["Response"]["Error"]["Message"].as_str().unwrap();

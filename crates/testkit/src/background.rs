@@ -56,6 +56,13 @@ impl Background {
         Ok(kill_process(id, Signal::INT)?)
     }
 
+    /// Ends the process at once, as `kill -9` does; all that it has printed.
+    pub async fn kill(mut self) -> Result<String> {
+        self.child.kill().await?;
+        self.output.ended().await;
+        Ok(self.text())
+    }
+
     /// Waits for its end; the exit code and all that it printed.
     pub async fn end(mut self) -> Result<(i32, String)> {
         let ended = timeout(DEADLINE, async {

@@ -308,6 +308,27 @@ async fn thousands_that_hang_up_cost_nothing() {
     stop(server).await;
 }
 
+/// An answer that is cut off leaves its events to the lease: not lost, and with nobody else before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_in_an_answer_loses_nothing() {
+    let server = pulling(Duration::from_secs(10), Duration::from_secs(2)).await;
+    let mut client = Client::connect(&server).await;
+    client.publish("PullComplete", 16).await;
+    let mut broken = Client::connect(&server).await;
+    let sent = Instant::now();
+    broken.send("PullEvents", &json!({})).await;
+    assert_eq!(broken.0.line().await, "HTTP/1.1 200 OK");
+    drop(broken);
+    assert_eq!(server.backend.load(None).leased, 16);
+    let pulled = client.pull().await;
+    assert!(sent.elapsed() >= Duration::from_millis(1_999), "{:?}", sent.elapsed());
+    assert_eq!(pulled.len(), 16);
+    let events: Vec<u64> = pulled.iter().map(|item| item.handle.event.first_seq.0).collect();
+    assert!(events.is_sorted(), "{events:?}");
+    assert_eq!(code(&client.confirm(&pulled).await), "OK");
+    stop(server).await;
+}
+
 /// More events of a kind that nobody confirms than fit into two batches, all older than the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_never_confirmed_blocks_nothing_else() {

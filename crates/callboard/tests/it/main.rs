@@ -5,7 +5,11 @@ mod clients;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dying;
+#[cfg(test)]
 mod fairness;
+#[cfg(test)]
+mod flips;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Gateway {
                 delivery::test(self, &application, request).await
             }
             Action::DescribeDelivery(request) => {
-                Ok(delivery::describe(self, &*gate.application(request.sub_app_id).await?))
+                delivery::describe(self, &*gate.application(request.sub_app_id).await?).await
             }
             Action::ResumeDelivery(request) => {
                 delivery::resume(self, &*gate.application(request.sub_app_id).await?)

@@ -1,24 +1,9 @@
 //! One application as the worker sees it: its circuit, and how many attempts are under way.
 
-use model::{EventConfig, Mono, Sealed};
+use model::Mono;
+use queue::Configured;
 use queue::circuit::{Allowance, Circuit, Rules};
-
-/// What a circuit stands for; when it changes, what was learnt about the old one is worth nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    url: String,
-    sign_key: Option<Sealed>,
-}
-
-impl Target {
-    fn of(config: &EventConfig) -> Self {
-        Self { url: config.notification_url.clone(), sign_key: config.sign_key.clone() }
-    }
-
-    fn is(&self, config: &EventConfig) -> bool {
-        self.url == config.notification_url && self.sign_key == config.sign_key
-    }
-}
+use url::Url;
 
 /// What may be leased for an application now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +12,8 @@ pub(crate) struct Admission {
     pub(crate) max: usize,
     /// The one is a probe of an open circuit.
     pub(crate) probe: bool,
+    /// The course of the application at which this is allowed.
+    pub(crate) course: u64,
 }
 
 /// Whether an application's events go out.
@@ -60,24 +47,29 @@ impl Default for DeliveryState {
 /// The state of one application.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    target: Target,
-    /// Counts the circuits of this lane, so that an attempt at an old target tells the new circuit
+    /// The application's course that the circuit stands for; an attempt of an earlier one tells it
     /// nothing.
-    pub(crate) epoch: u64,
+    pub(crate) course: u64,
+    /// Whom a line in the log names.
+    pub(crate) address: String,
     pub(crate) circuit: Circuit,
     pub(crate) in_flight: usize,
 }
 
 impl Lane {
-    pub(crate) fn new(config: &EventConfig, epoch: u64, rules: Rules) -> Self {
-        Self { target: Target::of(config), epoch, circuit: Circuit::new(rules), in_flight: 0 }
+    pub(crate) fn new(configured: &Configured, rules: Rules) -> Self {
+        let course = configured.course;
+        let address = address(&configured.application.config.notification_url);
+        Self { course, address, circuit: Circuit::new(rules), in_flight: 0 }
     }
 
-    /// Takes note of the configuration; a new address or key gets a new circuit of that epoch.
-    pub(crate) fn follow(&mut self, config: &EventConfig, epoch: u64, rules: Rules) {
-        if !self.target.is(config) {
-            *self = Self { in_flight: self.in_flight, ..Self::new(config, epoch, rules) };
+    /// Takes note of the configuration; a new course gets a new circuit. False: the configuration is
+    /// an earlier one.
+    pub(crate) fn follow(&mut self, configured: &Configured, rules: Rules) -> bool {
+        if configured.course > self.course {
+            *self = Self { in_flight: self.in_flight, ..Self::new(configured, rules) };
         }
+        configured.course == self.course
     }
 
     /// What may be leased, when at most `share` attempts are this application's.
@@ -87,12 +79,7 @@ impl Lane {
             Allowance::Probe => (share.min(1), true),
             Allowance::Hold(_) => (0, false),
         };
-        (max > 0).then_some(Admission { max, probe })
-    }
-
-    /// Whether it stands for where that configuration leads.
-    pub(crate) fn leads_to(&self, config: &EventConfig) -> bool {
-        self.target.is(config)
+        (max > 0).then_some(Admission { max, probe, course: self.course })
     }
 
     /// How deliveries fare.
@@ -116,4 +103,9 @@ impl Lane {
     pub(crate) fn is_idle(&self, rules: Rules) -> bool {
         self.in_flight == 0 && self.circuit == Circuit::new(rules)
     }
+}
+
+/// Scheme, host and port: paths and queries of receivers carry tokens, which no log needs.
+fn address(url: &str) -> String {
+    Url::parse(url).map_or_else(|_no_url| String::new(), |url| url.origin().ascii_serialization())
 }

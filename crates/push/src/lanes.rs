@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{AppId, EventConfig, EventId, Mono};
-use queue::Pulse;
+use model::{AppId, EventId, Mono};
 use queue::circuit::Rules;
+use queue::{Configured, Pulse};
 use tokio::sync::Notify;
 
 use crate::lane::{Admission, DeliveryState, Lane};
@@ -19,7 +19,6 @@ use crate::lane::{Admission, DeliveryState, Lane};
 struct Inner {
     lanes: HashMap<AppId, Lane>,
     in_flight: usize,
-    epochs: u64,
 }
 
 /// The lanes of a worker.
@@ -55,14 +54,15 @@ impl Lanes {
         self.lock().in_flight == 0
     }
 
-    /// What may be leased for an application with that configuration; none: nothing now.
-    pub(crate) fn admit(&self, app: AppId, config: &EventConfig, now: Mono) -> Option<Admission> {
+    /// What may be leased for an application as it is configured; none: nothing now.
+    pub(crate) fn admit(&self, configured: &Configured, now: Mono) -> Option<Admission> {
         let mut inner = self.lock();
         let free = self.total.saturating_sub(inner.in_flight);
-        inner.epochs += 1;
-        let epoch = inner.epochs;
-        let lane = inner.lanes.entry(app).or_insert_with(|| Lane::new(config, epoch, self.rules));
-        lane.follow(config, epoch, self.rules);
+        let new = || Lane::new(configured, self.rules);
+        let lane = inner.lanes.entry(configured.application.id).or_insert_with(new);
+        if !lane.follow(configured, self.rules) {
+            return None;
+        }
         let share = (free / 2).max(1);
         lane.admission(share, now)
     }
@@ -77,13 +77,14 @@ impl Lanes {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let Some(lane) = inner.lanes.get_mut(&app) else { return Vec::new() };
-        let (epoch, probe) = (lane.epoch, admission.probe);
-        let place = |event| Place { lanes: Arc::clone(self), app, event, epoch, probe };
+        let Admission { course, probe, max: _ } = admission;
+        let place = |event| Place { lanes: Arc::clone(self), app, event, course, probe };
         let places: Vec<Place> = events.map(place).collect();
         lane.in_flight += places.len();
         inner.in_flight += places.len();
-        if probe && !places.is_empty() {
+        if probe && !places.is_empty() && lane.course == course {
             lane.circuit.probe_started();
+            tracing::debug!(%app, address = lane.address, "a probe goes out");
         }
         places
     }
@@ -96,11 +97,12 @@ impl Lanes {
         inner.lanes.iter().filter(|(_, lane)| lane.in_flight == 0).map(|(app, _)| *app).collect()
     }
 
-    /// How the deliveries of an application with that configuration fare. What was learnt about
-    /// another address or key counts for nothing.
-    pub(crate) fn delivery(&self, app: AppId, config: &EventConfig, now: Mono) -> DeliveryState {
+    /// How the deliveries of an application fare. What was learnt on an earlier course counts for
+    /// nothing.
+    pub(crate) fn delivery(&self, configured: &Configured, now: Mono) -> DeliveryState {
         let inner = self.lock();
-        let lane = inner.lanes.get(&app).filter(|lane| lane.leads_to(config));
+        let lane = inner.lanes.get(&configured.application.id);
+        let lane = lane.filter(|lane| lane.course == configured.course);
         lane.map_or_else(DeliveryState::default, |lane| lane.delivery(now))
     }
 
@@ -109,7 +111,7 @@ impl Lanes {
         let mut inner = self.lock();
         if let Some(lane) = inner.lanes.get_mut(&app) {
             if lane.circuit.is_open() {
-                tracing::info!(%app, "the circuit is closed by hand");
+                tracing::info!(%app, address = lane.address, "the circuit is closed by hand");
             }
             lane.circuit.resume();
         }
@@ -122,12 +124,10 @@ impl Lanes {
         self.lock().lanes.values().filter(|lane| lane.circuit.is_open()).count()
     }
 
-    /// Forgets an application that pushes elsewhere now.
-    pub(crate) fn review(&self, app: AppId, config: &EventConfig) {
-        let mut inner = self.lock();
-        let stale = |lane: &Lane| lane.in_flight == 0 && !lane.leads_to(config);
-        if inner.lanes.get(&app).is_some_and(stale) {
-            inner.lanes.remove(&app);
+    /// Forgets what was learnt about an application on an earlier course.
+    pub(crate) fn review(&self, configured: &Configured) {
+        if let Some(lane) = self.lock().lanes.get_mut(&configured.application.id) {
+            lane.follow(configured, self.rules);
         }
     }
 
@@ -146,16 +146,26 @@ pub(crate) struct Place {
     lanes: Arc<Lanes>,
     app: AppId,
     event: EventId,
-    epoch: u64,
+    course: u64,
     probe: bool,
 }
 
 impl Place {
+    /// Notes that the attempt goes where this configuration leads: it says something about that
+    /// receiver, and is no probe of an earlier one.
+    pub(crate) fn follow(&mut self, configured: &Configured) {
+        if configured.course == self.course {
+            return;
+        }
+        (self.course, self.probe) = (configured.course, false);
+        self.lanes.review(configured);
+    }
+
     /// Tells the circuit what the attempt says about the receiver.
     pub(crate) fn report(&mut self, pulse: Pulse, pause_ms: Option<u64>, now: Mono) {
         let mut inner = self.lanes.lock();
         let Some(lane) = inner.lanes.get_mut(&self.app) else { return };
-        if lane.epoch != self.epoch {
+        if lane.course != self.course {
             return;
         }
         let was_open = lane.circuit.is_open();
@@ -168,12 +178,13 @@ impl Place {
         }
         // its end has been told
         self.probe = false;
-        let app = self.app;
+        let (app, address) = (self.app, &lane.address);
         match (was_open, lane.circuit.is_open()) {
             (false, true) => {
-                tracing::warn!(%app, "the receiver is down: events wait, probes go out");
+                let failures = lane.circuit.failures();
+                tracing::warn!(%app, address, failures, "the receiver is down: events wait, probes go out");
             }
-            (true, false) => tracing::info!(%app, "the receiver is back"),
+            (true, false) => tracing::info!(%app, address, "the receiver is back"),
             (true, true) | (false, false) => {}
         }
     }
@@ -185,7 +196,7 @@ impl Drop for Place {
         inner.in_flight = inner.in_flight.saturating_sub(1);
         if let Some(lane) = inner.lanes.get_mut(&self.app) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
-            if self.probe && lane.epoch == self.epoch {
+            if self.probe && lane.course == self.course {
                 lane.circuit.probe_returned();
             }
         }
@@ -196,22 +207,35 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use model::Seq;
+    use model::{Application, ApplicationStatus, EventConfig, Seq, Timestamp};
 
     use super::*;
 
     const APP: AppId = AppId(1);
 
-    fn to(url: &str) -> EventConfig {
-        EventConfig { notification_url: url.to_owned(), ..EventConfig::default() }
+    fn on(app: AppId, course: u64) -> Configured {
+        let application = Application {
+            id: app,
+            name: String::new(),
+            description: String::new(),
+            created: Timestamp(0),
+            status: ApplicationStatus::On,
+            config: EventConfig::default(),
+            tags: vec![],
+        };
+        Configured { application: Arc::new(application), version: 1, course }
+    }
+
+    fn course(course: u64) -> Configured {
+        on(APP, course)
     }
 
     fn events(count: usize) -> impl Iterator<Item = EventId> {
         (1..).map(|n| EventId { origin: 1, first_seq: Seq(n) }).take(count)
     }
 
-    fn fail(lanes: &Arc<Lanes>, config: &EventConfig) {
-        let admission = lanes.admit(APP, config, Mono(0)).unwrap();
+    fn fail(lanes: &Arc<Lanes>, configured: &Configured) {
+        let admission = lanes.admit(configured, Mono(0)).unwrap();
         for mut place in lanes.begin(APP, admission, events(5)) {
             place.report(Pulse::Failing, None, Mono(0));
         }
@@ -220,10 +244,10 @@ mod tests {
     #[test]
     fn places_are_freed_when_dropped() {
         let lanes = Lanes::new(Rules::default(), 100);
-        let admission = lanes.admit(APP, &to("a"), Mono(0)).unwrap();
-        assert_eq!(admission, Admission { max: 16, probe: false });
+        let admission = lanes.admit(&course(0), Mono(0)).unwrap();
+        assert_eq!(admission, Admission { max: 16, probe: false, course: 0 });
         let places = lanes.begin(APP, admission, events(16));
-        assert_eq!((lanes.free(), lanes.admit(APP, &to("a"), Mono(0))), (84, None));
+        assert_eq!((lanes.free(), lanes.admit(&course(0), Mono(0))), (84, None));
         drop(places);
         assert_eq!((lanes.free(), lanes.is_quiet()), (100, true));
     }
@@ -234,7 +258,7 @@ mod tests {
         let mut places = Vec::new();
         let mut shares = Vec::new();
         for app in (1..=5).map(AppId) {
-            let admission = lanes.admit(app, &to("a"), Mono(0)).unwrap();
+            let admission = lanes.admit(&on(app, 0), Mono(0)).unwrap();
             shares.push(admission.max);
             places.extend(lanes.begin(app, admission, events(admission.max)));
         }
@@ -242,29 +266,49 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_at_an_old_target_says_nothing_about_the_new_one() {
+    fn an_attempt_on_an_old_course_says_nothing_about_the_new_one() {
         let lanes = Lanes::new(Rules::default(), 100);
-        let admission = lanes.admit(APP, &to("a"), Mono(0)).unwrap();
+        let admission = lanes.admit(&course(0), Mono(0)).unwrap();
         let old = lanes.begin(APP, admission, events(5));
-        lanes.admit(APP, &to("b"), Mono(0)).unwrap();
+        lanes.admit(&course(1), Mono(0)).unwrap();
         for mut place in old {
             place.report(Pulse::Failing, Some(1_000), Mono(0));
         }
-        assert!(lanes.admit(APP, &to("b"), Mono(0)).is_some());
-        fail(&lanes, &to("b"));
-        assert_eq!(lanes.admit(APP, &to("b"), Mono(0)), None);
-        assert!(lanes.admit(APP, &to("a"), Mono(0)).is_some());
+        assert!(lanes.admit(&course(1), Mono(0)).is_some());
+        assert_eq!(lanes.admit(&course(0), Mono(0)), None, "there is no way back");
+        fail(&lanes, &course(1));
+        assert_eq!(lanes.admit(&course(1), Mono(0)), None);
+        assert!(lanes.admit(&course(2), Mono(0)).is_some());
+    }
+
+    #[test]
+    fn an_attempt_that_follows_a_new_course_speaks_of_that() {
+        let lanes = Lanes::new(Rules::default(), 100);
+        let admission = lanes.admit(&course(0), Mono(0)).unwrap();
+        for mut place in lanes.begin(APP, admission, events(5)) {
+            place.follow(&course(1));
+            place.report(Pulse::Failing, None, Mono(0));
+        }
+        assert_eq!(lanes.admit(&course(1), Mono(0)), None);
+        assert_eq!(lanes.open(), 1);
+        // a probe of what was left is no probe of what comes
+        let admission = lanes.admit(&course(1), Mono(1_000)).unwrap();
+        for mut place in lanes.begin(APP, admission, events(1)) {
+            place.follow(&course(2));
+        }
+        assert_eq!(lanes.open(), 0);
+        assert!(lanes.is_quiet());
     }
 
     #[test]
     fn a_probe_that_is_dropped_untold_may_go_out_again() {
         let lanes = Lanes::new(Rules::default(), 100);
-        fail(&lanes, &to("a"));
-        let probe = Some(Admission { max: 1, probe: true });
+        fail(&lanes, &course(0));
+        let probe = Admission { max: 1, probe: true, course: 0 };
         for _ in 0..2 {
-            assert_eq!(lanes.admit(APP, &to("a"), Mono(1_000)), probe);
-            let places = lanes.begin(APP, Admission { max: 1, probe: true }, events(1));
-            assert_eq!(lanes.admit(APP, &to("a"), Mono(1_000)), None);
+            assert_eq!(lanes.admit(&course(0), Mono(1_000)), Some(probe));
+            let places = lanes.begin(APP, probe, events(1));
+            assert_eq!(lanes.admit(&course(0), Mono(1_000)), None);
             drop(places);
         }
     }
@@ -272,11 +316,11 @@ mod tests {
     #[test]
     fn what_need_not_be_remembered_is_forgotten() {
         let lanes = Lanes::new(Rules::default(), 100);
-        lanes.admit(APP, &to("a"), Mono(0)).unwrap();
+        lanes.admit(&course(0), Mono(0)).unwrap();
         assert_eq!(lanes.prune(), []);
-        fail(&lanes, &to("a"));
+        fail(&lanes, &course(0));
         assert_eq!(lanes.prune(), [APP]);
         lanes.forget(APP);
-        assert!(lanes.admit(APP, &to("a"), Mono(0)).is_some());
+        assert!(lanes.admit(&course(0), Mono(0)).is_some());
     }
 }

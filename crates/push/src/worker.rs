@@ -195,8 +195,7 @@ impl Worker {
         let inner = &self.inner;
         let Some(configured) = inner.pushing(app).await? else { return Ok(()) };
         let now = inner.clock.now().mono;
-        let config = &configured.application.config;
-        let Some(admission) = inner.lanes.admit(app, config, now) else { return Ok(()) };
+        let Some(admission) = inner.lanes.admit(&configured, now) else { return Ok(()) };
         let request = LeaseRequest {
             app,
             by: Lessee::Push,
@@ -222,9 +221,11 @@ impl Worker {
         Ok(())
     }
 
-    /// How the deliveries of an application with that configuration fare.
-    pub fn delivery(&self, app: AppId, config: &EventConfig) -> DeliveryState {
-        self.inner.lanes.delivery(app, config, self.inner.clock.now().mono)
+    /// How the deliveries of an application fare; none: it does not push.
+    pub async fn delivery(&self, app: AppId) -> Result<Option<DeliveryState>, BackendError> {
+        let configured = self.inner.pushing(app).await?;
+        let now = self.inner.clock.now().mono;
+        Ok(configured.map(|configured| self.inner.lanes.delivery(&configured, now)))
     }
 
     /// Closes an application's circuit, or ends its pause, without waiting for a probe.
@@ -276,7 +277,7 @@ impl Worker {
         for app in inner.lanes.prune() {
             match inner.pushing(app).await {
                 Ok(None) => inner.lanes.forget(app),
-                Ok(Some(now)) => inner.lanes.review(app, &now.application.config),
+                Ok(Some(configured)) => inner.lanes.review(&configured),
                 Err(_asked_again_later) => {}
             }
         }
@@ -354,6 +355,7 @@ impl Inner {
         let Ok(Some(configured)) = self.pushing(app).await else {
             return (Resolution::Return, None);
         };
+        place.follow(&configured);
         let sent = self
             .sender
             .send(Delivery {
@@ -384,10 +386,7 @@ impl Inner {
     /// events go now: they are due there at once.
     async fn redirect(&self, app: AppId, used: &Configured, resolution: Resolution) -> Resolution {
         let now = self.pushing(app).await.ok().flatten();
-        let same = now.is_some_and(|now| {
-            let (now, used) = (&now.application.config, &used.application.config);
-            now.notification_url == used.notification_url && now.sign_key == used.sign_key
-        });
+        let same = now.is_some_and(|now| now.course == used.course);
         let failed = matches!(resolution, Resolution::Retry { .. } | Resolution::Dead(_));
         if failed && !same { Resolution::Retry { after_ms: 0 } } else { resolution }
     }

@@ -166,6 +166,10 @@ pub struct Configured {
     pub application: Arc<Application>,
     /// The version of its record, for [`Commit::expect`].
     pub version: u64,
+    /// How often since the start its events were led elsewhere: from PUSH to PULL, to another
+    /// address, or signed with another key. What was learnt about a receiver on an earlier course
+    /// says nothing about this one.
+    pub course: u64,
 }
 
 /// Who leases.

@@ -10,6 +10,7 @@ mod leases;
 mod lives;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use model::{
     AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, IgnoredReason, Mode,
@@ -200,19 +201,21 @@ impl Engine {
     }
 
     /// Takes up an application's new configuration. Where the new one leads elsewhere (another mode,
-    /// address or key), what waited for a retry is due now.
-    pub fn configure(&mut self, configured: Configured) {
-        let app = configured.application.id;
+    /// address or key), a new course begins: what waited for a retry is due now.
+    pub fn configure(&mut self, application: Arc<Application>, version: u64) {
+        let app = application.id;
         let Some(queue) = self.queues.get_mut(&app) else {
+            let configured = Configured { application, version, course: 0 };
             let (leased, delayed, claimed) = (0, 0, 0);
             let queue = Queue { configured, ready: Waiting::default(), leased, delayed, claimed };
             self.queues.insert(app, queue);
             return;
         };
-        let hastens =
-            leads_elsewhere(&queue.configured.application.config, &configured.application.config);
-        queue.configured = configured;
-        if hastens {
+        let old = &queue.configured;
+        let elsewhere = leads_elsewhere(&old.application.config, &application.config);
+        let course = old.course + u64::from(elsewhere);
+        queue.configured = Configured { application, version, course };
+        if elsewhere {
             self.make_due(app);
         }
         self.pushing.insert(app);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{AppId, Application, NewEvent, Seq, limits};
 use queue::{
-    BackendError, Commit, CommitError, Configured, Entry, Mark, Published, RecordKey, RecordKind,
-    Resolution, Route, Settled, Settlement, State, Steady,
+    BackendError, Commit, CommitError, Entry, Mark, Published, RecordKey, RecordKind, Resolution,
+    Route, Settled, Settlement, State, Steady,
 };
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest as _, Sha256};
@@ -74,7 +74,7 @@ pub(crate) fn commit(
             if shared.engine().hastens(&application) {
                 facts.push(Fact::Hasten(application.id));
             }
-            facts.push(Fact::Configure(Configured { application, version }));
+            facts.push(Fact::Configure { application, version });
         }
         facts.push(Fact::Put { key, version, body, terms: put.terms.clone() });
     }

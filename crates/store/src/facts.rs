@@ -1,9 +1,11 @@
 //! Facts: what was decided, as data. They are written to the tables, and after the commit applied to
 //! the engine; nothing else changes either.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use model::{AppId, FileId, Seq, Timestamp};
-use queue::{Attempt, Configured, Entry, Mark, RecordKey, Route, Steady, Term};
+use model::{AppId, Application, FileId, Seq, Timestamp};
+use queue::{Attempt, Entry, Mark, RecordKey, Route, Steady, Term};
 
 use crate::lives::Later;
 
@@ -21,7 +23,7 @@ pub(crate) enum Fact {
     /// A record has this body.
     Put { key: RecordKey, version: u64, body: Bytes, terms: Vec<Term> },
     /// An application is configured like this: what the engine takes from a record.
-    Configure(Configured),
+    Configure { application: Arc<Application>, version: u64 },
     /// Whatever of an application waits for a retry is due: its configuration leads elsewhere.
     Hasten(AppId),
     /// A record is gone.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{AppId, Application, EventKind, Seq};
-use queue::{Block, Configured, Engine, Entry, Mark, RecordKind, Steady};
+use queue::{Block, Engine, Entry, Mark, RecordKind, Steady};
 use rusqlite::{Connection, Error, Result};
 
 use crate::checkpoint::{BLOCKS_KEPT, Open, unpack_open};
@@ -157,7 +157,7 @@ fn applications(db: &Connection, engine: &mut Engine) -> Result<()> {
             serde_json::from_slice(row.get_ref(1)?.as_blob()?).map_err(|error| {
                 Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, error.into())
             })?;
-        engine.configure(Configured { application: Arc::new(application), version });
+        engine.configure(Arc::new(application), version);
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) fn write(db: &Connection, fact: &Fact, settle: &mut Packer) -> Result
             Ok(())
         }
         Fact::Put { key, version, body, terms } => write_record(db, key, *version, body, terms),
-        Fact::Configure(_) => Ok(()),
+        Fact::Configure { .. } => Ok(()),
         Fact::Hasten(app) => {
             // no entry has the number 0
             settle.put(0).put(app.0);

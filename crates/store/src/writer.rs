@@ -341,12 +341,12 @@ impl Writer {
                     engine.delay(entry.seq, entry, due);
                     self.shared.observer.event(entry.kind, State::Delayed);
                 }
-                Fact::Configure(configured) => {
-                    let app = configured.application.id;
-                    if configured.application.status == ApplicationStatus::Destroyed {
+                Fact::Configure { application, version } => {
+                    let app = application.id;
+                    if application.status == ApplicationStatus::Destroyed {
                         destroyed.push(app);
                     }
-                    engine.configure(configured);
+                    engine.configure(application, version);
                     woken.insert(app);
                 }
                 // the configuration that comes with it does that

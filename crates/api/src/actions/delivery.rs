@@ -7,7 +7,7 @@ use wire::reply::{self, DeliveryReply, TestReply};
 use wire::{ApiError, Code, Reply, event};
 
 use super::config;
-use crate::Gateway;
+use crate::{Gateway, faults};
 
 /// Sends a sample, signed as the application's events are, and answers what came of it. Nothing is
 /// stored, and the circuit learns nothing: a test must not hold real events back or let them loose.
@@ -44,30 +44,37 @@ pub(super) async fn test(
 }
 
 /// Whether the application's events go out, and if not, when the next attempt may.
-pub(super) fn describe(gateway: &Gateway, application: &Application) -> Reply {
-    let config = &application.config;
-    let DeliveryState { flow, failures, next } = gateway.worker().delivery(application.id, config);
+pub(super) async fn describe(
+    gateway: &Gateway,
+    application: &Application,
+) -> Result<Reply, ApiError> {
+    let url = application.config.notification_url.clone();
+    let fares = gateway.worker().delivery(application.id).await.map_err(faults::backend)?;
+    let Some(DeliveryState { flow, failures, next }) = fares else {
+        let state = reply::DeliveryState::Off;
+        return Ok(Reply::Delivery(DeliveryReply {
+            state,
+            url,
+            failure_count: 0,
+            next_probe_time: None,
+        }));
+    };
     let now = gateway.now();
     let at = |mono: model::Mono| {
         let wait_ms = i64::try_from(mono.since_ms(now.mono)).unwrap_or(i64::MAX);
         now.wall.plus_ms(wait_ms)
     };
-    let reply = DeliveryReply {
-        state: match flow {
-            Flow::Closed => reply::DeliveryState::Closed,
-            Flow::Open => reply::DeliveryState::Open,
-            Flow::Paused => reply::DeliveryState::Paused,
-        },
-        url: config.notification_url.clone(),
+    let state = match flow {
+        Flow::Closed => reply::DeliveryState::Closed,
+        Flow::Open => reply::DeliveryState::Open,
+        Flow::Paused => reply::DeliveryState::Paused,
+    };
+    Ok(Reply::Delivery(DeliveryReply {
+        state,
+        url,
         failure_count: failures.into(),
         next_probe_time: next.map(at),
-    };
-    Reply::Delivery(if config.pushes() {
-        reply
-    } else {
-        let state = reply::DeliveryState::Off;
-        DeliveryReply { state, failure_count: 0, next_probe_time: None, ..reply }
-    })
+    }))
 }
 
 /// Lets events go out without waiting for a probe. Nothing to do is no error.

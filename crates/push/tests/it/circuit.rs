@@ -1,6 +1,6 @@
 //! Dead receivers: their events wait without burning attempts, and nobody else waits with them.
 
-use model::AppId;
+use model::{AppId, Mode};
 use queue::{Backend, State};
 use testkit::receiver::{Reaction, Receiver};
 
@@ -142,5 +142,26 @@ async fn a_circuit_is_counted_while_its_address_is_the_applications() {
     bed.point(APP, receiver.url("/new")).await;
     bed.pass(10_000).await;
     bed.drive().await;
+    assert_eq!(bed.worker.open_circuits(), 0);
+}
+
+#[tokio::test]
+async fn a_visit_to_pull_resets_the_circuit_however_short() {
+    let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+    bed.point(APP, receiver.url("/")).await;
+    receiver.script(|_| Reaction::status(503));
+    let ids = bed.publish(APP, 40).await;
+    bed.drive().await;
+    assert_eq!(bed.worker.open_circuits(), 1);
+    // there and back, between two looks of the worker
+    bed.configure(APP, |config| config.mode = Mode::Pull).await;
+    bed.configure(APP, |config| config.mode = Mode::Push).await;
+    receiver.script(|_| Reaction::status(200));
+    for _ in 0..8 {
+        bed.drive().await;
+    }
+    for id in ids {
+        assert_eq!(bed.state(APP, id).await, State::Done);
+    }
     assert_eq!(bed.worker.open_circuits(), 0);
 }

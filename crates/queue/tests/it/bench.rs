@@ -8,8 +8,8 @@ use ::model::{
     Timestamp,
 };
 use queue::{
-    Ask, Block, Configured, Engine, EngineSettings, Entry, Grant, Lessee, Life, Mark, Reason,
-    Route, Settled, State, Steady,
+    Ask, Block, Engine, EngineSettings, Entry, Grant, Lessee, Life, Mark, Reason, Route, Settled,
+    State, Steady,
 };
 
 use crate::model::{At, EXPIRY_MS, Given, Item, Model, REPEAT_MS};
@@ -98,9 +98,13 @@ impl Bench {
     }
 
     fn write(&mut self, application: Application) {
-        let configured = Configured { application: Arc::new(application.clone()), version: 1 };
-        self.engine.configure(configured);
+        self.engine.configure(Arc::new(application.clone()), 1);
         self.model.configure(application);
+    }
+
+    /// The course of an application.
+    pub(crate) fn course(&self, app: AppId) -> u64 {
+        self.engine.application(app).unwrap().course
     }
 
     pub(crate) fn append(&mut self, app: AppId, kind: EventKind, count: u64) {
@@ -348,8 +352,7 @@ impl Bench {
         self.boot += 1;
         let old = std::mem::replace(&mut self.engine, Engine::new(settings(self.boot, self.now)));
         for application in self.model.apps.values() {
-            let application = Arc::new(application.clone());
-            self.engine.configure(Configured { application, version: 1 });
+            self.engine.configure(Arc::new(application.clone()), 1);
         }
         for (number, block) in old.ledger.dirty() {
             self.written.insert(number, block.clone());

@@ -1,6 +1,6 @@
 //! What the model has found, each as the shortest story that shows it.
 
-use ::model::{AppId, EventKind, Mode, Seq};
+use ::model::{AppId, ApplicationStatus, EventKind, Mode, Seq};
 use queue::{Lessee, Mark, Reason, State};
 
 use crate::bench::{Bench, Change, End, ask};
@@ -101,4 +101,28 @@ fn a_new_address_makes_retries_due_in_either_mode() {
         bench.configure(APP, Change::Url("http://b/"));
         assert_eq!(line(&bench).len(), 6);
     }
+}
+
+#[test]
+fn a_course_ends_where_events_are_led_elsewhere() {
+    let mut bench = bench();
+    bench.configure(APP, Change::Mode(Mode::Push));
+    let start = bench.course(APP);
+    for (change, elsewhere) in [
+        (Change::Switches(true, true, true), 0),
+        (Change::Url("http://b/"), 1),
+        (Change::Url("http://b/"), 0),
+        // nothing is sent, and nothing is learnt
+        (Change::Url(""), 0),
+        (Change::Url("http://b/"), 1),
+        (Change::SignKey(Some("k")), 1),
+        (Change::Mode(Mode::Pull), 1),
+        (Change::Mode(Mode::Push), 0),
+        (Change::Status(ApplicationStatus::Off), 0),
+    ] {
+        let before = bench.course(APP);
+        bench.configure(APP, change);
+        assert_eq!(bench.course(APP) - before, elsewhere, "{change:?}");
+    }
+    assert_eq!(bench.course(APP) - start, 4);
 }

@@ -60,16 +60,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether an entry of the allow list could lift it, so that a message may name the setting.
-    pub const fn can_be_allowed(&self) -> bool {
+    /// What an operator can do about it, naming the setting; none: nothing lifts it.
+    pub const fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Address { class, .. } => !matches!(class, Class::Unspecified | Class::Multicast),
-            Self::Scheme
-            | Self::PlainHttp
+            Self::Address { class: Class::Unspecified | Class::Multicast, .. }
+            | Self::Scheme
             | Self::NoHost
             | Self::UserInfo
             | Self::PortZero
-            | Self::OwnListener(_) => false,
+            | Self::OwnListener(_) => None,
+            Self::Address { .. } => Some("`push.allow_targets` can allow it"),
+            Self::PlainHttp => Some("`push.https_only` forbids plain http"),
         }
     }
 }

@@ -237,10 +237,10 @@ fn answered(exchange: &Exchange, attempt: &mut Attempt, now: Timestamp) -> Outco
 /// The outcome and the words for an exchange without an answer.
 fn told(error: &ExchangeError) -> (Outcome, String) {
     match error {
-        ExchangeError::Refused(refusal) if refusal.can_be_allowed() => {
-            (Outcome::Refused, format!("{refusal}; push.allow_targets can allow it"))
+        ExchangeError::Refused(refusal) => {
+            let remedy = refusal.remedy().map(|remedy| format!("; {remedy}"));
+            (Outcome::Refused, format!("{refusal}{}", remedy.unwrap_or_default()))
         }
-        ExchangeError::Refused(refusal) => (Outcome::Refused, refusal.to_string()),
         ExchangeError::TimedOut => (Outcome::TimedOut, error.to_string()),
         ExchangeError::Resolve(_)
         | ExchangeError::Connect { .. }

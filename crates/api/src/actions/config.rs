@@ -82,12 +82,9 @@ pub(crate) fn check_url(policy: &Policy, text: &str) -> Result<(), String> {
     if url.fragment().is_some() {
         return Err("a fragment is not allowed".to_owned());
     }
-    policy.check_url(&url).map_err(|refusal| {
-        if refusal.can_be_allowed() {
-            format!("{refusal}; list it in `push.allow_targets` to allow it")
-        } else {
-            refusal.to_string()
-        }
+    policy.check_url(&url).map_err(|refusal| match refusal.remedy() {
+        Some(remedy) => format!("{refusal}; {remedy}"),
+        None => refusal.to_string(),
     })
 }
 
@@ -121,5 +118,9 @@ mod tests {
             let told = check(bad).unwrap_err();
             assert!(told.contains(reason), "{bad}: {told}");
         }
+        let strict = Policy { https_only: true, ..Policy::default() };
+        let told = check_url(&strict, "http://example.com/").unwrap_err();
+        assert!(told.contains("`push.https_only`"), "{told}");
+        assert_eq!(check_url(&strict, "https://example.com/"), Ok(()));
     }
 }

@@ -113,6 +113,8 @@ pub struct Push {
     pub unused_members: UnusedMembers,
     /// Networks that may be called although they are not public.
     pub allow_targets: Vec<String>,
+    /// Whether plain http is refused.
+    pub https_only: bool,
     /// Certificates of authorities to trust besides the public ones, PEM; empty: none.
     pub ca_file: PathBuf,
     /// The deadline of one attempt.
@@ -136,6 +138,7 @@ impl Default for Push {
             profile: Profile::Standard,
             unused_members: UnusedMembers::Omit,
             allow_targets: Vec::new(),
+            https_only: false,
             ca_file: PathBuf::new(),
             timeout: Span::from_ms(limits::PUSH_ATTEMPT_MS),
             schedule: seconds.into_iter().map(|s| Span::from_ms(s * 1000)).collect(),

@@ -106,6 +106,13 @@ pub const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        name: "push.https_only",
+        words: &[
+            "Refuse http:// addresses. Those that were set before are no longer called; their",
+            "events fail until an https:// address is set.",
+        ],
+    },
+    Setting {
         name: "push.ca_file",
         words: &["PEM file of authorities that https receivers may use besides the public ones."],
     },

@@ -119,7 +119,7 @@ pub(super) fn policy(config: &Config, own: Vec<SocketAddr>, loopback: bool) -> P
     Policy {
         allow: config.allow_targets.clone(),
         allow_loopback: loopback,
-        https_only: false,
+        https_only: config.push.https_only,
         forbidden: own,
     }
 }

@@ -16,3 +16,5 @@ mod leases;
 mod ledger;
 #[cfg(test)]
 mod upload;
+#[cfg(test)]
+mod way_out;

@@ -1,0 +1,69 @@
+//! The settings of the way out, from the configuration file to the row of the attempt.
+
+use std::fs;
+use std::time::Duration;
+
+use client::{CallError, Client};
+use serde_json::{Value, json};
+use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::receiver::Receiver;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+fn launch(config: &str) -> Launch {
+    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config)
+}
+
+async fn call(server: &Server, action: &str, params: Value) -> Result<Value, CallError> {
+    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap().call(action, params).await
+}
+
+async fn point(server: &Server, url: &str) -> Result<Value, CallError> {
+    call(server, "ModifyEventConfig", json!({ "NotificationUrl": url })).await
+}
+
+/// Publishes one event and returns its first attempt, once it is there.
+async fn attempt(server: &Server) -> Value {
+    let event = json!({ "EventType": "PullComplete", "PullCompleteEvent": { "TaskId": "t" } });
+    let published = call(server, "PublishEvents", json!({ "Events": [event] })).await.unwrap();
+    let id = published["EventSet"][0]["EventId"].clone();
+    let made = async {
+        loop {
+            let detail = call(server, "DescribeEventDetail", json!({ "EventId": id }));
+            let detail = detail.await.unwrap();
+            if let Some(attempt) = detail["Event"]["AttemptSet"].as_array().and_then(|a| a.first())
+            {
+                return attempt.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, made).await.expect("no attempt was made")
+}
+
+#[tokio::test]
+async fn plain_http_can_be_forbidden() {
+    let receiver = Receiver::start().await.unwrap();
+    let mut server = launch("").start().await.unwrap();
+    point(&server, &receiver.url("/before")).await.unwrap();
+    let delivered = attempt(&server).await;
+    assert_eq!(delivered["Status"], 200, "{delivered}");
+
+    server.stop().await.unwrap();
+    let file = server.data().with_file_name("callboard.toml");
+    fs::write(&file, "[push]\nhttps_only = true\n").unwrap();
+    // the launch writes it only for a new directory
+    server.restart().await.unwrap();
+    let refused = attempt(&server).await;
+    let error = refused["Error"].as_str().unwrap();
+    assert!(error.contains("push.https_only"), "{refused}");
+    assert_eq!(receiver.received().len(), 1);
+
+    let error = point(&server, &receiver.url("/after")).await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidParameter"), "{error}");
+    assert!(error.to_string().contains("push.https_only"), "{error}");
+    let secure = receiver.url("/after").replace("http:", "https:");
+    point(&server, &secure).await.unwrap();
+    let tried = attempt(&server).await;
+    assert!(tried["Error"].as_str().unwrap().contains("TLS"), "{tried}");
+}

@@ -32,6 +32,8 @@ use http::{HeaderValue, Method, StatusCode};
 use media::{Grant, Library};
 use uuid::Uuid;
 
+use crate::seats::Seat;
+
 use error::CosError;
 use target::{Operation, Target};
 
@@ -48,9 +50,14 @@ pub(crate) fn is_cos(parts: &Parts) -> bool {
 
 /// Answers a request of the COS surface. Every answer has an `x-cos-request-id`: without one the SDKs
 /// take an error for trouble of the network and try another domain.
-pub(crate) async fn handle(library: &Arc<Library>, parts: &Parts, body: Body) -> Response {
+pub(crate) async fn handle(
+    library: &Arc<Library>,
+    seat: &Seat,
+    parts: &Parts,
+    body: Body,
+) -> Response {
     let request_id = Uuid::new_v4().simple().to_string();
-    let outcome = answer(library, parts, body).await;
+    let outcome = answer(library, seat, parts, body).await;
     let mut response = match outcome {
         Ok(response) => response,
         Err(error) => {
@@ -64,9 +71,14 @@ pub(crate) async fn handle(library: &Arc<Library>, parts: &Parts, body: Body) ->
     response
 }
 
-async fn answer(library: &Arc<Library>, parts: &Parts, body: Body) -> Result<Response, CosError> {
+async fn answer(
+    library: &Arc<Library>,
+    seat: &Seat,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, CosError> {
     let mut body = Some(body);
-    let outcome = admitted(library, parts, &mut body).await;
+    let outcome = admitted(library, seat, parts, &mut body).await;
     // a client that sends without asking reads the answer only when it is done sending
     let sends = !parts.headers.contains_key(http::header::EXPECT);
     let unread = body.filter(|_| outcome.is_err() && sends);
@@ -78,10 +90,12 @@ async fn answer(library: &Arc<Library>, parts: &Parts, body: Body) -> Result<Res
 
 async fn admitted(
     library: &Arc<Library>,
+    seat: &Seat,
     parts: &Parts,
     body: &mut Option<Body>,
 ) -> Result<Response, CosError> {
     let grant = identify::identify(library, parts).await?;
+    seat.know();
     let target = target::read(parts, &grant)?;
     carry_out(library, parts, (grant, target), body).await
 }

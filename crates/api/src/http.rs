@@ -23,6 +23,7 @@ use wire::{ActionName, ApiError, Code, Language};
 use crate::auth::{self, Claim, Message};
 use crate::body::{self, BodyError};
 use crate::caller::Caller;
+use crate::seats::Seat;
 use crate::server::Response;
 use crate::{Gateway, cos, files, params};
 
@@ -32,16 +33,17 @@ pub(crate) type Incoming = Request<hyper::body::Incoming>;
 const TRACE_ID: &str = "x-tc-traceid";
 
 /// Answers any request.
-pub(crate) async fn handle(gateway: &Gateway, request: Incoming) -> Response {
+pub(crate) async fn handle(gateway: &Gateway, seat: &Seat, request: Incoming) -> Response {
     let (parts, body) = request.into_parts();
     if cos::is_cos(&parts) {
-        return cos::handle(gateway.library(), &parts, Body::new(body)).await;
+        return cos::handle(gateway.library(), seat, &parts, Body::new(body)).await;
     }
     if files::is_media(parts.uri.path()) {
+        seat.serve();
         return files::handle(gateway.library(), &parts).await;
     }
     if is_api(&parts) {
-        return api(gateway, parts, body).await;
+        return api(gateway, seat, parts, body).await;
     }
     nothing_here(&parts)
 }
@@ -64,7 +66,12 @@ pub(crate) struct Seen {
     secret_id: Option<Arc<str>>,
 }
 
-async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Response {
+async fn api(
+    gateway: &Gateway,
+    seat: &Seat,
+    parts: Parts,
+    body: hyper::body::Incoming,
+) -> Response {
     let trace_id = trace_id(&parts.headers);
     let mut response = match parts.method {
         Method::HEAD => empty(StatusCode::OK),
@@ -77,7 +84,7 @@ async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Re
         _ => {
             let request_id = Uuid::new_v4().to_string();
             let span = tracing::info_span!("request", %request_id);
-            call(gateway, parts, body, request_id).instrument(span).await
+            call(gateway, seat, (parts, body), request_id).instrument(span).await
         }
     };
     if let Some(trace_id) = trace_id {
@@ -88,13 +95,13 @@ async fn api(gateway: &Gateway, parts: Parts, body: hyper::body::Incoming) -> Re
 
 async fn call(
     gateway: &Gateway,
-    parts: Parts,
-    body: hyper::body::Incoming,
+    seat: &Seat,
+    (parts, body): (Parts, hyper::body::Incoming),
     request_id: String,
 ) -> Response {
     let begun = Instant::now();
     let mut seen = Seen { language: language(&parts.headers), ..Seen::default() };
-    let outcome = answer(gateway, parts, body, &request_id, &mut seen).await;
+    let outcome = answer(gateway, seat, (parts, body), &request_id, &mut seen).await;
     let code = outcome.as_ref().err().map_or("OK", |error| error.code.as_str());
     let action = seen.action.map_or("unknown", ActionName::as_str);
     let elapsed = begun.elapsed();
@@ -128,8 +135,8 @@ fn log_cause(error: &ApiError) {
 
 async fn answer(
     gateway: &Gateway,
-    parts: Parts,
-    body: hyper::body::Incoming,
+    seat: &Seat,
+    (parts, body): (Parts, hyper::body::Incoming),
     request_id: &str,
     seen: &mut Seen,
 ) -> Result<Bytes, ApiError> {
@@ -151,6 +158,7 @@ async fn answer(
     let message = Message::new(parts, bytes);
     let claim = Claim::read(&message, arrived.wall, seen)?;
     let known = claim.verify(gateway, &message).await?;
+    seat.know();
     seen.secret_id = Some(Arc::clone(&known.secret_id));
     gateway
         .rates()

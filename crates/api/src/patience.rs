@@ -5,12 +5,10 @@
 //! 60 seconds, and a connection that ends just then costs them an error), and room to write (a
 //! client that asks and never reads would hold its answer in memory). hyper has one deadline for the
 //! first two together and none for the third. What happens between head and answer is bounded where
-//! it happens; here it is not interrupted.
+//! it happens; here it is not interrupted. Who never showed a key is waited for less long.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,54 +18,32 @@ use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::seats::{Seat, Turn};
+
 /// How long each is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// The whole head of a request, from its first byte; of the first one, from the connection's
     /// beginning.
     pub(crate) head: Duration,
-    /// The first byte of the next request.
+    /// The first byte of the next request, of a client that has shown a valid key.
     pub(crate) next: Duration,
+    /// The same of any other.
+    pub(crate) next_of_stranger: Duration,
     /// One byte of progress while writing.
     pub(crate) write: Duration,
-}
-
-/// Whether a request of the connection is being answered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    /// From now until the guard is dropped.
-    pub(crate) fn begin(&self) -> BusyGuard {
-        self.0.store(true, Ordering::Relaxed);
-        BusyGuard(Arc::clone(&self.0))
-    }
-
-    fn now(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Ends the answering of a request when it is dropped.
-#[derive(Debug)]
-pub(crate) struct BusyGuard(Arc<AtomicBool>);
-
-impl Drop for BusyGuard {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
 }
 
 /// An answer's body that keeps its connection busy until it has been taken.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     body: Body,
-    _guard: BusyGuard,
+    _turn: Turn,
 }
 
 impl Guarded {
-    pub(crate) fn new(body: Body, guard: BusyGuard) -> Self {
-        Self { body, _guard: guard }
+    pub(crate) fn new(body: Body, turn: Turn) -> Self {
+        Self { body, _turn: turn }
     }
 }
 
@@ -107,29 +83,31 @@ enum Awaited {
 pub(crate) struct Patient<S> {
     stream: S,
     patience: Patience,
-    busy: Busy,
+    seat: Seat,
     awaited: Awaited,
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, patience: Patience, busy: Busy) -> Self {
+    pub(crate) fn new(stream: S, patience: Patience, seat: Seat) -> Self {
         let reading = Some(Box::pin(sleep(patience.head)));
-        Self { stream, patience, busy, awaited: Awaited::Head, reading, writing: None }
+        Self { stream, patience, seat, awaited: Awaited::Head, reading, writing: None }
     }
 
     /// Follows what happens above: a head that is complete makes the connection busy, and an answer
     /// that has been taken makes it wait for the next head.
     fn follow(&mut self) {
-        match (self.busy.now(), self.awaited) {
+        match (self.seat.is_busy(), self.awaited) {
             (true, Awaited::Head | Awaited::Next) => {
                 self.awaited = Awaited::Nothing;
                 self.reading = None;
             }
             (false, Awaited::Nothing) => {
                 self.awaited = Awaited::Next;
-                self.reading = Some(Box::pin(sleep(self.patience.next)));
+                let Patience { next, next_of_stranger, .. } = self.patience;
+                let patience = if self.seat.is_known() { next } else { next_of_stranger };
+                self.reading = Some(Box::pin(sleep(patience)));
             }
             (true, Awaited::Nothing) | (false, Awaited::Head | Awaited::Next) => {}
         }
@@ -161,6 +139,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         // before the read, so that a drip of ready bytes cannot outrun it
         if self.reading.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if self.awaited == Awaited::Nothing {
+            // hyper does not read again by itself when an answer is done, and the wait would not end
+            self.seat.wake_after(cx.waker());
         }
         let before = buf.filled().len();
         let outcome = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
@@ -212,17 +194,19 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::seats::Seats;
 
     const PATIENCE: Patience = Patience {
         head: Duration::from_secs(10),
         next: Duration::from_secs(75),
+        next_of_stranger: Duration::from_secs(15),
         write: Duration::from_mins(1),
     };
 
-    fn pair() -> (Patient<DuplexStream>, DuplexStream, Busy) {
+    async fn pair() -> (Patient<DuplexStream>, DuplexStream, Seat) {
         let (near, far) = tokio::io::duplex(4);
-        let busy = Busy::default();
-        (Patient::new(near, PATIENCE, busy.clone()), far, busy)
+        let seat = Seats::new(1, Duration::ZERO).take().await.unwrap();
+        (Patient::new(near, PATIENCE, seat.clone()), far, seat)
     }
 
     async fn gives_up_after(near: &mut Patient<DuplexStream>, seconds: u64) {
@@ -234,7 +218,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_one_deadline_however_it_drips() {
-        let (mut near, mut far, _busy) = pair();
+        let (mut near, mut far, _seat) = pair().await;
         let drip = async {
             for _ in 0..20 {
                 sleep(Duration::from_millis(900)).await;
@@ -254,24 +238,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_next_request_may_come_late_and_an_answer_later() {
-        let (mut near, mut far, busy) = pair();
+        let (mut near, mut far, seat) = pair().await;
         far.write_u8(1).await.unwrap();
         near.read_u8().await.unwrap();
-        let guard = busy.begin();
+        let turn = seat.begin();
+        seat.know();
         let long = tokio::time::timeout(Duration::from_secs(9_999), near.read_u8());
         assert!(long.await.is_err(), "nothing is awaited while an answer is made");
-        drop(guard);
+        drop(turn);
         gives_up_after(&mut near, 75).await;
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_stranger_is_waited_for_less_long() {
+        let (mut near, _far, seat) = pair().await;
+        let turn = seat.begin();
+        near.follow();
+        drop(turn);
+        gives_up_after(&mut near, 15).await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_next_head_begins_with_its_first_byte() {
-        let (mut near, mut far, busy) = pair();
-        drop(busy.begin());
+        let (mut near, mut far, seat) = pair().await;
+        drop(seat.begin());
         near.follow();
-        let guard = busy.begin();
+        let turn = seat.begin();
+        seat.know();
         near.follow();
-        drop(guard);
+        drop(turn);
         let late = async {
             sleep(Duration::from_secs(70)).await;
             far.write_u8(1).await.unwrap();
@@ -283,7 +278,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_ends_the_stream() {
-        let (mut near, mut far, _busy) = pair();
+        let (mut near, mut far, _seat) = pair().await;
         let slow = async {
             let mut piece = [0; 2];
             for _ in 0..3 {

@@ -1,67 +1,130 @@
 //! The accept loop: sockets to HTTP/1.1 connections, with bounds on each and a graceful end.
 //!
-//! hyper is used without a framework's server, because three things matter here that those leave to
+//! hyper is used without a framework's server, because four things matter here that those leave to
 //! chance: a deadline for the header block, a connection that ends when its client hangs up (so that
-//! a long poll leases nothing for nobody), and a bound on what a client that reads nothing may hold.
-//! HTTP/2 is deliberately absent: no official client speaks it without TLS.
+//! a long poll leases nothing for nobody), a bound on what a client that reads nothing may hold, and
+//! who gets up when all seats are taken. HTTP/2 is deliberately absent: no official client needs it.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use model::limits;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
-use crate::patience::{Busy, Guarded, Patience, Patient};
+use crate::http::Incoming;
+use crate::patience::{Guarded, Patience, Patient};
+use crate::seats::{Seat, Seats};
+use crate::settings::Transport;
 use crate::spelling::Spelling;
 use crate::{Gateway, http};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
 /// connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long an answer may still be on its way to a client whose seat is wanted.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What a handler answers with.
+pub(crate) type Response = ::http::Response<Body>;
+
+/// What answers the requests of a listener.
+trait Surface: Clone + Send + Sync + 'static {
+    fn answer(&self, seat: &Seat, request: Incoming) -> impl Future<Output = Response> + Send;
+}
 
 /// Serves connections until `shutdown`; then stops accepting, lets the requests under way finish
-/// (for at most [`crate::Transport::drain`]) and returns. Waiting PullEvents calls are answered at
-/// once, as if nothing had come.
+/// (for at most [`Transport::drain`]) and returns. Waiting PullEvents calls are answered at once, as
+/// if nothing had come.
 pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
     let transport = gateway.settings().transport;
-    let slots = Arc::new(Semaphore::new(transport.connections));
+    let spelling = Arc::new(Spelling::learn().await);
+    let (stop, surface) = (gateway.clone(), Api { gateway, spelling });
+    run(listener, transport, surface, shutdown, || stop.stop()).await;
+}
+
+/// The same for pages that are not the API's, with the same bounds. A request must be read and
+/// answered within [`Transport::body_read`].
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    transport: Transport,
+    shutdown: CancellationToken,
+) {
+    run(listener, transport, Pages { router, time: transport.body_read }, shutdown, || ()).await;
+}
+
+#[derive(Clone)]
+struct Api {
+    gateway: Gateway,
+    spelling: Arc<Spelling>,
+}
+
+impl Surface for Api {
+    async fn answer(&self, seat: &Seat, request: Incoming) -> Response {
+        let mut response = http::handle(&self.gateway, seat, request).await;
+        self.spelling.apply(&mut response);
+        response
+    }
+}
+
+#[derive(Clone)]
+struct Pages {
+    router: Router,
+    time: Duration,
+}
+
+impl Surface for Pages {
+    async fn answer(&self, _seat: &Seat, request: Incoming) -> Response {
+        match tokio::time::timeout(self.time, self.router.clone().oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Err(_elapsed) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = ::http::StatusCode::REQUEST_TIMEOUT;
+                response
+            }
+        }
+    }
+}
+
+async fn run<S: Surface>(
+    listener: TcpListener,
+    transport: Transport,
+    surface: S,
+    shutdown: CancellationToken,
+    stopping: impl FnOnce(),
+) {
+    let seats = Seats::new(transport.connections, transport.make_room_after);
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
-    let spelling = Arc::new(Spelling::learn().await);
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &seats) => accepted,
         };
-        let (stream, slot) = match accepted {
-            Ok(Some(accepted)) => accepted,
-            Ok(None) => break,
+        let (stream, seat) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let (gateway, shutdown, abandon) = (gateway.clone(), shutdown.clone(), abandon.clone());
-        let spelling = Arc::clone(&spelling);
-        connections.spawn(async move {
-            tokio::select! {
-                () = abandon.cancelled() => {}
-                () = connection(stream, gateway, spelling, shutdown) => {}
-            }
-            drop(slot);
-        });
+        let (shutdown, abandon) = (shutdown.clone(), abandon.clone());
+        let connection = connection(stream, seat, transport, surface.clone(), shutdown);
+        connections.spawn(async move { abandon.run_until_cancelled(connection).await });
     }
     drop(listener);
-    gateway.stop();
+    stopping();
     connections.close();
     if tokio::time::timeout(transport.drain, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "ending connections that did not finish");
@@ -70,39 +133,37 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: Cancellati
     }
 }
 
-type Accepted = (TcpStream, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<Option<Accepted>> {
-    let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return Ok(None) };
+/// A connection first, then its seat: nobody is asked to leave for a connection that does not come.
+async fn accept(listener: &TcpListener, seats: &Arc<Seats>) -> io::Result<(TcpStream, Seat)> {
     let (stream, _peer) = listener.accept().await?;
-    Ok(Some((stream, slot)))
+    let seat = seats.take().await.map_err(io::Error::other)?;
+    Ok((stream, seat))
 }
 
-async fn connection(
+async fn connection<S: Surface>(
     stream: TcpStream,
-    gateway: Gateway,
-    spelling: Arc<Spelling>,
+    seat: Seat,
+    transport: Transport,
+    surface: S,
     shutdown: CancellationToken,
 ) {
     // answers are small and written at once; waiting to fill a packet only delays them
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let transport = gateway.settings().transport;
     let patience = Patience {
         head: transport.header_read,
         next: transport.keep_alive,
+        next_of_stranger: transport.keep_alive_of_stranger,
         write: transport.write_stall,
     };
-    let busy = Busy::default();
-    let io = TokioIo::new(Patient::new(stream, patience, busy.clone()));
-    let service = service_fn(move |request: http::Incoming| {
-        let (gateway, guard) = (gateway.clone(), busy.begin());
-        let spelling = Arc::clone(&spelling);
+    let io = TokioIo::new(Patient::new(stream, patience, seat.clone()));
+    let service = service_fn(|request: Incoming| {
+        // at once, before the stream is read again: it must not wait for another head
+        let (surface, seat, turn) = (surface.clone(), seat.clone(), seat.begin());
         async move {
-            let mut response = http::handle(&gateway, request).await;
-            spelling.apply(&mut response);
-            Ok::<_, std::convert::Infallible>(response.map(|body| Guarded::new(body, guard)))
+            let response = surface.answer(&seat, request).await;
+            Ok::<_, Infallible>(response.map(|body| Guarded::new(body, turn)))
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -117,11 +178,22 @@ async fn connection(
             served.as_mut().graceful_shutdown();
             served.await
         }
+        () = seat.wanted() => {
+            tracing::debug!("a connection is closed to make room");
+            let unread = seat.is_busy() && !seat.is_serving();
+            if unread || !seat.has_answer() && !seat.is_serving() {
+                return;
+            }
+            served.as_mut().graceful_shutdown();
+            let answering = seat.is_serving();
+            let left = tokio::time::timeout(LEAVE, served.as_mut()).await;
+            match left {
+                Err(_elapsed) if answering => served.await,
+                left => left.unwrap_or(Ok(())),
+            }
+        }
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended early");
     }
 }
-
-/// What a handler answers with.
-pub(crate) type Response = ::http::Response<Body>;

@@ -47,15 +47,20 @@ pub struct Transport {
     /// Until a request's header block must be complete, from its first byte; of the first request,
     /// from the connection's beginning.
     pub header_read: Duration,
-    /// How long a connection is kept for the next request.
+    /// How long a connection is kept for the next request of a client that has shown a valid key.
     pub keep_alive: Duration,
+    /// The same for any other client.
+    pub keep_alive_of_stranger: Duration,
+    /// How long a connection may wait for its client before it can be closed to make room.
+    pub make_room_after: Duration,
     /// Until an API request's body must be complete.
     pub body_read: Duration,
     /// How long a client may take no byte of an answer that waits for it.
     pub write_stall: Duration,
     /// How long a graceful stop waits for the requests under way.
     pub drain: Duration,
-    /// Connections held at once; others wait in the kernel's queue.
+    /// Connections held at once. When more come, those go that have waited longest for their clients;
+    /// while none can go, new ones wait.
     pub connections: usize,
     /// Bytes of large API bodies in memory at once, all connections together; one body may go beyond.
     pub bodies_in_flight_bytes: usize,
@@ -66,6 +71,8 @@ impl Default for Transport {
         Self {
             header_read: Duration::from_millis(limits::HEADER_READ_MS),
             keep_alive: Duration::from_millis(limits::KEEP_ALIVE_MS),
+            keep_alive_of_stranger: Duration::from_millis(limits::STRANGER_KEEP_ALIVE_MS),
+            make_room_after: Duration::from_millis(limits::MAKE_ROOM_AFTER_MS),
             body_read: Duration::from_millis(limits::BODY_READ_MS),
             write_stall: Duration::from_millis(limits::OBJECT_IDLE_MS),
             drain: Duration::from_millis(limits::SHUTDOWN_MS - 2_000),

@@ -86,12 +86,20 @@ pub const HEADER_READ_MS: u64 = 10_000;
 /// Milliseconds that a connection is kept for its next request: longer than the 10 s and 60 s at
 /// which real consumers poll, so that it does not end just as they ask.
 pub const KEEP_ALIVE_MS: u64 = 75_000;
+/// The same for a client that never showed a valid key: enough for a page with several media, too
+/// little to hold a connection for nothing.
+pub const STRANGER_KEEP_ALIVE_MS: u64 = 15_000;
+/// Milliseconds for which nobody who waits is closed to make room for a new connection: several round
+/// trips of a slow line.
+pub const MAKE_ROOM_AFTER_MS: u64 = 1_000;
 /// Milliseconds until an API request's body must be complete.
 pub const BODY_READ_MS: u64 = 30_000;
 /// Milliseconds between two pieces of an object's body: uploads are long, silence is not.
 pub const OBJECT_IDLE_MS: u64 = 60_000;
-/// Connections held at once; beyond it new ones wait in the kernel's queue.
+/// Connections held at once; beyond it those go that have waited longest for their clients.
 pub const CONNECTIONS_MAX: usize = 8_192;
+/// Connections to health and metrics at once: a few scrapers and probes, and some who do not read.
+pub const OPS_CONNECTIONS_MAX: usize = 64;
 /// Bytes of API bodies held in memory at once, all connections together.
 pub const BODIES_IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Depth of nested JSON: the deepest type of the API has 12.

@@ -166,17 +166,100 @@ async fn idle_connections_are_ended_and_others_served_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_over_the_cap_wait_their_turn() {
+async fn connections_over_the_cap_wait_for_those_that_are_answered() {
     let server = Server::with(|settings| {
         settings.transport.connections = 2;
-        settings.transport.header_read = Duration::from_millis(500);
-        settings.transport.keep_alive = Duration::from_millis(500);
+        settings.transport.make_room_after = Duration::from_millis(10);
+        settings.pull_wait_ms = 700;
     })
     .await;
-    let held = [server.connect().await, server.connect().await];
-    // waits in the kernel's queue until one of the two has been idle for too long
+    server.call("ModifyEventConfig", json!({"Mode": "PULL"})).await;
+    let ask = Message::post("PullEvents", "{}", NOW_S).signed(ROOT).bytes();
+    let mut polls = Vec::new();
+    for _ in 0..2 {
+        let mut poll = server.connect().await;
+        poll.send(&ask).await;
+        polls.push(poll);
+    }
     works(&server).await;
-    drop(held);
+    for poll in &mut polls {
+        assert_eq!(poll.answer().await.unwrap().message(), "no event");
+    }
+    server.stop().await;
+}
+
+/// A house with few seats, in which everybody may sit for a long time.
+async fn full_house(seats: usize) -> Server {
+    Server::with(|settings| {
+        let transport = &mut settings.transport;
+        transport.connections = seats;
+        transport.make_room_after = Duration::from_millis(50);
+        let long = Duration::from_mins(10);
+        (transport.header_read, transport.body_read) = (long, long);
+        (transport.keep_alive, transport.keep_alive_of_stranger) = (long, long);
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_quiet_makes_room_and_who_has_a_key_stays() {
+    let server = full_house(4).await;
+    let mut known = server.connect().await;
+    known.send(&describe().signed(ROOT).bytes()).await;
+    assert_eq!(known.answer().await.unwrap().code(), "OK");
+    let mut asked = server.connect().await;
+    asked.send(&Message::new("GET", "/").bytes()).await;
+    assert_eq!(asked.answer().await.unwrap().code(), "MissingParameter");
+    let mut silent = server.connect().await;
+    let mut half = server.connect().await;
+    half.send(b"GET / HTTP/1.1\r\nHost: x").await;
+
+    works(&server).await;
+    asked.closed().await;
+    let mut newcomers = Vec::new();
+    for _ in 0..3 {
+        let mut newcomer = server.connect().await;
+        newcomer.send(&describe().signed(ROOT).bytes()).await;
+        assert_eq!(newcomer.answer().await.unwrap().code(), "OK");
+        newcomers.push(newcomer);
+    }
+    silent.closed().await;
+    half.closed().await;
+    known.send(&describe().signed(ROOT).bytes()).await;
+    assert_eq!(known.answer().await.unwrap().code(), "OK");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_body_that_does_not_come_makes_room() {
+    let server = full_house(2).await;
+    let unsigned = Message::post("DescribeEventConfig", "{}", NOW_S).with("Content-Length", "99");
+    let mut hogs = Vec::new();
+    for _ in 0..2 {
+        let mut hog = server.connect().await;
+        hog.send(&unsigned.bytes()).await;
+        hogs.push(hog);
+    }
+    works(&server).await;
+    hogs[0].closed().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_key_is_kept_for_less_long() {
+    let server = Server::with(|settings| {
+        settings.transport.keep_alive = Duration::from_mins(10);
+        settings.transport.keep_alive_of_stranger = Duration::from_millis(100);
+    })
+    .await;
+    let mut stranger = server.connect().await;
+    stranger.send(&describe().signed((ROOT.0, "wrong")).bytes()).await;
+    assert_eq!(stranger.answer().await.unwrap().code(), "AuthFailure.SignatureFailure");
+    stranger.closed().await;
+    let mut known = server.connect().await;
+    known.send(&describe().signed(ROOT).bytes()).await;
+    assert_eq!(known.answer().await.unwrap().code(), "OK");
+    assert!(known.stands(Duration::from_millis(500)).await);
     server.stop().await;
 }
 

@@ -19,6 +19,7 @@ mod keys;
 mod language;
 mod message;
 mod order;
+mod pages;
 mod publish;
 mod pull;
 mod rates;

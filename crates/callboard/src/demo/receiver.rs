@@ -1,6 +1,7 @@
 //! What an application writes to receive callbacks: an HTTP server that checks `Sign` and answers.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,6 +16,9 @@ use tokio_util::task::TaskTracker;
 
 /// Callbacks that may wait to be looked at; the demo looks at each as it comes.
 const WAITING_MAX: usize = 64;
+
+/// How long the end of the demo waits for a callback that is under way.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// A callback whose `Sign` was right.
 #[derive(Clone, Debug)]
@@ -52,13 +56,8 @@ impl Receiver {
         let (sender, callbacks) = mpsc::channel(WAITING_MAX);
         let desk = Desk { sign_key: sign_key.to_owned(), callbacks: sender };
         let router = Router::new().route("/vod-events", post(receive)).with_state(desk);
-        tasks.spawn(async move {
-            let served =
-                axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-            if let Err(error) = served.await {
-                tracing::warn!(%error, "the receiver stopped");
-            }
-        });
+        let transport = api::Transport { drain: DRAIN, ..api::Transport::default() };
+        tasks.spawn(api::serve_router(listener, router, transport, stop));
         Ok(Self { url, callbacks })
     }
 }

@@ -155,14 +155,16 @@ impl Running {
     }
 
     fn serve_ops(&self, socket: TcpListener, ops: Ops) {
-        let router = ops::router(ops);
+        let usual = api::Transport::default();
+        let transport = api::Transport {
+            connections: limits::OPS_CONNECTIONS_MAX,
+            // nobody shows a key here, and scrapers come back every minute
+            keep_alive_of_stranger: usual.keep_alive,
+            drain: Duration::from_millis(OPS_MS),
+            ..usual
+        };
         let stop = self.stop_ops.clone();
-        self.ops_tasks.spawn(async move {
-            let served = axum::serve(socket, router).with_graceful_shutdown(stop.cancelled_owned());
-            if let Err(error) = served.await {
-                tracing::error!(%error, "health and metrics stopped");
-            }
-        });
+        self.ops_tasks.spawn(api::serve_router(socket, ops::router(ops), transport, stop));
     }
 
     fn endpoint_file(&self) -> PathBuf {
@@ -258,10 +260,7 @@ impl Running {
         let closed = self.backend.close().await;
         self.stop_ops.cancel();
         self.ops_tasks.close();
-        if tokio::time::timeout(Duration::from_millis(OPS_MS), self.ops_tasks.wait()).await.is_err()
-        {
-            tracing::debug!("somebody who asked for health or metrics is not waited for");
-        }
+        self.ops_tasks.wait().await;
         closed.map_err(|error| {
             Failure::new(Exit::Io, format!("closing the store: {}", chain(&error)))
         })

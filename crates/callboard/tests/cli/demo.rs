@@ -1,6 +1,7 @@
 //! `callboard demo`: the whole story, in one terminal, in a few seconds.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,6 +53,9 @@ fn stays_when_asked_to() {
     }
     follows(&text);
     assert!(text.contains("callboard ready on http://127.0.0.1:"));
+    let (_, rest) = text.split_once("The receiver is still there: http://").unwrap();
+    let mut half = TcpStream::connect(rest.split_once('/').unwrap().0).unwrap();
+    half.write_all(b"POST /vod-events HTTP/1.1\r\nContent-Le").unwrap();
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     assert!(child.wait().unwrap().success());

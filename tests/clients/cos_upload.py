@@ -21,7 +21,8 @@ def cos_client(setup, certificate, region, mode):
         SecretId=certificate["SecretId"],
         SecretKey=certificate["SecretKey"],
         Token=certificate["Token"],
-        Scheme="http",
+        Scheme="https" if setup.ca else "http",
+        VerifySSL=setup.ca,
         **where,
     )
     return CosS3Client(config, retry=0)
@@ -36,6 +37,10 @@ def upload(setup, applied, path, mode):
     answer = client.upload_file(Bucket=applied["StorageBucket"], Key=key, LocalFilePath=path)
     # The SDK hands out the headers as a plain dict: their names must be spelled as COS spells them.
     check(answer["ETag"].startswith('"'), f"the ETag must be quoted: {answer['ETag']}")
+    # only the answer to parts that became one object has a Location
+    scheme = "https" if setup.ca else "http"
+    check(answer.get("Location", f"{scheme}://").startswith(f"{scheme}://"),
+          f"Location: {answer.get('Location')}")
     return client, key
 
 

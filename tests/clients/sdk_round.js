@@ -75,7 +75,7 @@ class Round {
       profile: {
         signMethod: this.setup.sign_method,
         httpProfile: {
-          protocol: "http://",
+          protocol: this.setup.ca ? "https://" : "http://",
           endpoint: this.setup.endpoint,
           reqMethod: this.setup.http_method,
           reqTimeout: 20,
@@ -114,16 +114,16 @@ class Round {
   }
 
   // A COS client with an upload's temporary keys. With `proxy` the requests carry the cloud's own
-  // host and come in absolute form.
+  // host and come in absolute form; by https a proxy is a tunnel, and there is none.
   cos(certificate, proxy) {
-    const where = proxy
+    const where = proxy && !this.setup.ca
       ? { Proxy: `http://${this.setup.endpoint}` }
       : { Domain: this.setup.endpoint };
     return new COS({
       SecretId: certificate.SecretId,
       SecretKey: certificate.SecretKey,
       SecurityToken: certificate.Token,
-      Protocol: "http:",
+      Protocol: this.setup.ca ? "https:" : "http:",
       AutoSwitchHost: false,
       ...where,
     });

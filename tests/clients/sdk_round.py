@@ -37,7 +37,8 @@ class Round:
 
     def profile(self):
         """Where the server is, and how to speak to it: all that an application has to change."""
-        http = HttpProfile(protocol="http", endpoint=self.setup.endpoint,
+        http = HttpProfile(protocol="https" if self.setup.ca else "http",
+                           certification=self.setup.ca, endpoint=self.setup.endpoint,
                            reqMethod=self.setup.http_method, reqTimeout=20)
         return ClientProfile(signMethod=self.setup.sign_method, httpProfile=http)
 

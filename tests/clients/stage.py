@@ -25,9 +25,11 @@ DEADLINE_S = 30
 
 class Setup:
     """The setup line: endpoint (host:port), secret_id, secret_key, receiver (URL), sign_key, clip
-    (path of an MP4), app (SubAppId), and what a program needs besides."""
+    (path of an MP4), app (SubAppId), ca (path of an authority; with it the server is called by
+    https), and what a program needs besides."""
 
     def __init__(self, facts):
+        self.ca = None
         self.__dict__.update(facts)
 
 
@@ -37,7 +39,10 @@ def read_setup():
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     line = sys.stdin.readline()
     check(line, "the setup is missing: one line of JSON on standard input")
-    return Setup(json.loads(line))
+    setup = Setup(json.loads(line))
+    if setup.ca:
+        os.environ["REQUESTS_CA_BUNDLE"] = setup.ca  # for what is fetched without an SDK
+    return setup
 
 
 def step(name, /, **facts):

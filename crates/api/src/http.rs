@@ -48,6 +48,19 @@ pub(crate) async fn handle(gateway: &Gateway, seat: &Seat, request: Incoming) ->
     nothing_here(&parts)
 }
 
+/// The answer to plain HTTP where TLS is spoken. An SDK shows the error of an answer with 200; a probe
+/// or a browser should not take it for a success.
+pub(crate) async fn needs_tls(request: Incoming) -> Response {
+    let (parts, body) = request.into_parts();
+    body::discard(body).await;
+    let api = parts.method == Method::POST && !cos::is_cos(&parts);
+    let status = if api { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let request_id = Uuid::new_v4().to_string();
+    tracing::debug!(request_id, "plain http where TLS is spoken");
+    let error = ApiError::needs_tls();
+    json(status, envelope::failure(&error, language(&parts.headers), &request_id))
+}
+
 /// Whether a request is for the API: any POST (Go keeps the path of its endpoint), the root, and
 /// whatever carries a mark of the API.
 fn is_api(parts: &Parts) -> bool {

@@ -9,7 +9,7 @@
 //!
 //! [`Gateway::dispatch`] is the whole of what Callboard can be asked; HTTP is one way to it and the
 //! console another. Deliberately absent: JSON field names and error texts (`wire`), what signatures
-//! are (`sign`), how media are kept (`media`), and TLS, which a proxy in front does better.
+//! are (`sign`), and how media are kept (`media`).
 
 mod actions;
 mod auth;
@@ -31,6 +31,7 @@ mod secret;
 mod server;
 mod settings;
 mod spelling;
+mod tls;
 
 pub use bootstrap::{Bootstrap, BootstrapError, ConfiguredApplication, RootKey};
 pub use caller::Caller;
@@ -38,3 +39,4 @@ pub use gateway::{Gateway, GatewayParts};
 pub use rate::RateLimits;
 pub use server::{serve, serve_router};
 pub use settings::{PullEmpty, Settings, Transport};
+pub use tls::{Tls, TlsError};

@@ -16,7 +16,9 @@ use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use model::limits;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -26,6 +28,7 @@ use crate::patience::{Guarded, Patience, Patient};
 use crate::seats::{Seat, Seats};
 use crate::settings::Transport;
 use crate::spelling::Spelling;
+use crate::tls::Tls;
 use crate::{Gateway, http};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
@@ -45,11 +48,18 @@ trait Surface: Clone + Send + Sync + 'static {
 /// Serves connections until `shutdown`; then stops accepting, lets the requests under way finish
 /// (for at most [`Transport::drain`]) and returns. Waiting PullEvents calls are answered at once, as
 /// if nothing had come.
-pub async fn serve(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
+///
+/// With a certificate it speaks TLS only; without, plain HTTP only.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    gateway: Gateway,
+    shutdown: CancellationToken,
+) {
     let transport = gateway.settings().transport;
     let spelling = Arc::new(Spelling::learn().await);
     let (stop, surface) = (gateway.clone(), Api { gateway, spelling });
-    run(listener, transport, surface, shutdown, || stop.stop()).await;
+    run((listener, tls), transport, surface, shutdown, || stop.stop()).await;
 }
 
 /// The same for pages that are not the API's, with the same bounds. A request must be read and
@@ -60,7 +70,8 @@ pub async fn serve_router(
     transport: Transport,
     shutdown: CancellationToken,
 ) {
-    run(listener, transport, Pages { router, time: transport.body_read }, shutdown, || ()).await;
+    let surface = Pages { router, time: transport.body_read };
+    run((listener, None), transport, surface, shutdown, || ()).await;
 }
 
 #[derive(Clone)]
@@ -96,8 +107,18 @@ impl Surface for Pages {
     }
 }
 
+/// What plain HTTP meets where TLS is spoken.
+#[derive(Clone)]
+struct NeedsTls;
+
+impl Surface for NeedsTls {
+    async fn answer(&self, _seat: &Seat, request: Incoming) -> Response {
+        http::needs_tls(request).await
+    }
+}
+
 async fn run<S: Surface>(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Tls>),
     transport: Transport,
     surface: S,
     shutdown: CancellationToken,
@@ -120,7 +141,8 @@ async fn run<S: Surface>(
             }
         };
         let (shutdown, abandon) = (shutdown.clone(), abandon.clone());
-        let connection = connection(stream, seat, transport, surface.clone(), shutdown);
+        let line = Line { seat, transport, shutdown };
+        let connection = connection(stream, tls.clone(), line, surface.clone());
         connections.spawn(async move { abandon.run_until_cancelled(connection).await });
     }
     drop(listener);
@@ -140,17 +162,55 @@ async fn accept(listener: &TcpListener, seats: &Arc<Seats>) -> io::Result<(TcpSt
     Ok((stream, seat))
 }
 
-async fn connection<S: Surface>(
-    stream: TcpStream,
+/// What a connection is held to.
+struct Line {
     seat: Seat,
     transport: Transport,
-    surface: S,
     shutdown: CancellationToken,
-) {
+}
+
+async fn connection<S: Surface>(stream: TcpStream, tls: Option<Tls>, line: Line, surface: S) {
     // answers are small and written at once; waiting to fill a packet only delays them
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let Some(tls) = tls else { return speak(stream, line, surface).await };
+    let greeting = tokio::time::timeout(line.transport.header_read, greet(stream, &tls));
+    let greeted = tokio::select! {
+        greeted = greeting => greeted,
+        () = line.shutdown.cancelled() => return,
+        () = line.seat.wanted() => return,
+    };
+    match greeted {
+        Ok(Ok(Greeted::Tls(stream))) => speak(*stream, line, surface).await,
+        Ok(Ok(Greeted::Plain(stream))) => speak(stream, line, NeedsTls).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// What a client began with.
+enum Greeted {
+    Tls(Box<TlsStream<TcpStream>>),
+    Plain(TcpStream),
+}
+
+/// Shakes hands, unless what comes is plain HTTP: that begins with a letter, TLS with a record of its
+/// own type.
+async fn greet(stream: TcpStream, tls: &Tls) -> io::Result<Greeted> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if first.first().is_some_and(u8::is_ascii_alphabetic) {
+        return Ok(Greeted::Plain(stream));
+    }
+    tls.acceptor().accept(stream).await.map(|stream| Greeted::Tls(Box::new(stream)))
+}
+
+async fn speak<S: Surface>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    Line { seat, transport, shutdown }: Line,
+    surface: S,
+) {
     let patience = Patience {
         head: transport.header_read,
         next: transport.keep_alive,

@@ -150,10 +150,13 @@ pub struct Demo {
 /// Which server, as whom.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Server {
-    /// The server, http://host:port; else CALLBOARD_ENDPOINT, else the file `endpoint` in the data
+    /// The server, http(s)://host:port; else CALLBOARD_ENDPOINT, else the file `endpoint` in the data
     /// directory. The key: CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, else the file `root.key`
     #[arg(long, value_name = "URL", global = true)]
     pub endpoint: Option<String>,
+    /// PEM file of authorities to trust besides the public ones, for https; else CALLBOARD_CA_FILE
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
     /// Which configuration.
     #[command(flatten)]
     pub file: ConfigFile,

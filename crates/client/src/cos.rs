@@ -12,7 +12,7 @@ use sign::SignedRequest;
 use sign::cos::{self, CosSigner};
 
 use crate::http::{Answer, Http, now_s};
-use crate::{CallError, EndpointError, Key};
+use crate::{CallError, EndpointError, Key, Trust};
 
 const TRANSFER_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long a signature is valid: longer than a transfer may take.
@@ -36,7 +36,7 @@ impl CosClient {
         };
         let key = Key::new(text("/TempCertificate/SecretId"), text("/TempCertificate/SecretKey"));
         Ok(Self {
-            http: Http::new(endpoint.parse()?, TRANSFER_TIMEOUT),
+            http: Http::new(endpoint.parse()?, Trust::default(), TRANSFER_TIMEOUT),
             host: format!("{}.cos.{}.myqcloud.com", text("/StorageBucket"), text("/StorageRegion")),
             key,
             token: text("/TempCertificate/Token"),

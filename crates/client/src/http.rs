@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ::http::{Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::{CallError, Endpoint};
+use crate::{CallError, Endpoint, Trust};
 
 /// Bytes of an answer: more than any page of the API, and a bound on what a stranger can send.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -26,7 +27,7 @@ pub(crate) fn now_s() -> i64 {
 /// Connections to one endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    client: legacy::Client<HttpConnector, Full<Bytes>>,
+    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     endpoint: Endpoint,
     timeout: Duration,
 }
@@ -40,10 +41,16 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    pub(crate) fn new(endpoint: Endpoint, timeout: Duration) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, trust: Trust, timeout: Duration) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(trust.into_config())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = legacy::Client::builder(TokioExecutor::new()).build(connector);
         Self { client, endpoint, timeout }
     }

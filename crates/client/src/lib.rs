@@ -1,13 +1,14 @@
 //! A small signed client of Callboard's own API and COS surface, for the command line and tests.
 //!
-//! It speaks TC3-HMAC-SHA256 over plain HTTP to an address that its user chose, and knows nothing of
+//! It speaks TC3-HMAC-SHA256 to an address that its user chose, over HTTP or HTTPS, and knows nothing of
 //! particular actions: parameters and answers are JSON values. Retries are deliberately absent,
-//! because only the caller knows what may be repeated; so is TLS, because Callboard listens without.
+//! because only the caller knows what may be repeated.
 
 pub mod cos;
 pub mod endpoint;
 mod http;
 mod key;
+mod trust;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use sign::tc3::{self, Signer};
 pub use cos::CosClient;
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::Key;
+pub use trust::{Trust, TrustError};
 
 use crate::http::{Http, now_s};
 
@@ -81,14 +83,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `endpoint` (`http://host:port`).
+    /// A client of the server at `endpoint` (`http://host:port` or `https://host:port`), which trusts
+    /// the public authorities.
     pub fn new(
         endpoint: &str,
         secret_id: impl Into<String>,
         secret_key: impl Into<String>,
     ) -> Result<Self, EndpointError> {
-        let http = Http::new(endpoint.parse()?, CALL_TIMEOUT);
-        Ok(Self { http, key: Key::new(secret_id, secret_key) })
+        Self::trusting(Trust::default(), endpoint, Key::new(secret_id, secret_key))
+    }
+
+    /// The same with another trust.
+    pub fn trusting(trust: Trust, endpoint: &str, key: Key) -> Result<Self, EndpointError> {
+        Ok(Self { http: Http::new(endpoint.parse()?, trust, CALL_TIMEOUT), key })
     }
 
     /// Whom it calls.

@@ -106,6 +106,11 @@ impl Library {
         self.clock.now().wall
     }
 
+    /// How clients reach what is handed out: `https` or `http`.
+    pub fn scheme(&self) -> &str {
+        self.settings.public_url.split_once("://").map_or("http", |(scheme, _)| scheme)
+    }
+
     /// How it was set up.
     pub const fn settings(&self) -> &Settings {
         &self.settings

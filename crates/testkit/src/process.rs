@@ -25,7 +25,7 @@ const START: Duration = Duration::from_mins(1);
 /// How long a graceful stop may take: the promised 10 s and some for a busy machine.
 const STOP: Duration = Duration::from_secs(15);
 /// What the server prints once it accepts connections.
-const READY: &str = "callboard ready on http://";
+const READY: &str = "callboard ready on ";
 
 /// The root key of every server started here.
 pub const SECRET_ID: &str = "AKIDtestkit00000000000000000000000000";
@@ -82,7 +82,10 @@ impl Launch {
         let output = Output::of(&mut child);
         let started = output.line(START, |line| line.strip_prefix(READY).map(str::to_owned));
         match started.await {
-            Ok(address) => Ok(Run { child, output, address }),
+            Ok(endpoint) => {
+                let address = endpoint.split_once("://").map_or("", |(_, address)| address);
+                Ok(Run { child, output, address: address.to_owned(), endpoint })
+            }
             Err(error) => {
                 Err(Failure::new(format!("the server did not start: {error}\n{}", output.text())))
             }
@@ -104,6 +107,7 @@ struct Run {
     child: Child,
     output: Output,
     address: String,
+    endpoint: String,
 }
 
 impl Server {
@@ -114,7 +118,7 @@ impl Server {
 
     /// The same as a URL.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.run.address)
+        self.run.endpoint.clone()
     }
 
     /// The data directory.
@@ -162,6 +166,16 @@ impl Server {
                 Err(Failure::new(format!("still running {} s after SIGTERM", STOP.as_secs())))
             }
         }
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) -> Result<()> {
+        Ok(kill_process(self.pid()?, Signal::HUP)?)
+    }
+
+    /// Waits for a line with those words, present or to come.
+    pub async fn logs(&self, words: &str) -> Result<()> {
+        self.run.output.line(START, |line| line.contains(words).then_some(())).await
     }
 
     /// Starts it again on the same data and with the same configuration, on other ports. It must

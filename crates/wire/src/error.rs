@@ -179,6 +179,11 @@ impl ApiError {
         Self::say(&wording::BAD_METHOD, &[])
     }
 
+    /// Plain HTTP where TLS is spoken.
+    pub fn needs_tls() -> Self {
+        Self::say(&wording::NEEDS_TLS, &[])
+    }
+
     /// No key has that SecretId.
     pub fn secret_id_not_found() -> Self {
         Self::say(&wording::SECRET_ID_NOT_FOUND, &[])

@@ -131,6 +131,10 @@ wordings! {
         "The HTTP request method is not supported: only GET and POST are.",
         "HTTP请求方法不支持，只支持 GET 和 POST 请求。";
     /// Ours.
+    NEEDS_TLS: UnsupportedProtocol =
+        "The request was sent by plain http to an address that speaks https only.",
+        "该地址只支持 https，请求却以 http 发送。";
+    /// Ours.
     DISK_FULL: ResourceInsufficient =
         "The disk of the server is full. Nothing was changed.",
         "服务器磁盘已满，未做任何更改。";

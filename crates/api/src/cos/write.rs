@@ -72,7 +72,8 @@ pub(super) async fn complete(
     let bucket = grant.session.bucket.clone();
     let object = library.complete(grant, key, upload, named).await?;
     let authority = identify::authority(parts).unwrap_or_default();
-    let response = document(xml::completed(authority, &bucket, key, &object.etag));
+    let origin = format!("{}://{authority}", library.scheme());
+    let response = document(xml::completed(&origin, &bucket, key, &object.etag));
     Ok(with_sums(response, &object.etag, object.crc64))
 }
 

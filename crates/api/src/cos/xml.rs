@@ -77,10 +77,10 @@ struct Completed<'a> {
     etag: String,
 }
 
-/// The answer to Complete, sent to `authority`; the Python SDK insists on the ETag.
-pub(super) fn completed(authority: &str, bucket: &str, key: &str, etag: &str) -> String {
+/// The answer to Complete, sent to `origin`; the Python SDK insists on the ETag.
+pub(super) fn completed(origin: &str, bucket: &str, key: &str, etag: &str) -> String {
     let etag = format!("\"{etag}\"");
-    let location = format!("http://{authority}/{}", utf8_percent_encode(key, URL));
+    let location = format!("{origin}/{}", utf8_percent_encode(key, URL));
     write("CompleteMultipartUploadResult", &Completed { location, bucket, key, etag })
 }
 

@@ -79,19 +79,28 @@ impl Server {
         change: impl FnOnce(&mut Settings),
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self::made(root, change, observer, egress::Policy::default()).await
+        Self::made(root, change, (observer, None), egress::Policy::default()).await
     }
 
     /// Whose callbacks may go to this machine.
     pub(crate) async fn near() -> Self {
         let policy = egress::Policy { allow_loopback: true, ..egress::Policy::default() };
-        Self::made(ROOT, |_| (), Arc::new(Silent), policy).await
+        Self::made(ROOT, |_| (), (Arc::new(Silent), None), policy).await
+    }
+
+    /// Which speaks TLS only.
+    pub(crate) async fn secure(change: impl FnOnce(&mut Settings)) -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_pem();
+        let tls = api::Tls::from_pem(made.cert.pem().as_bytes(), key.as_bytes()).unwrap();
+        let policy = egress::Policy::default();
+        Self::made(ROOT, change, (Arc::new(Silent), Some(tls)), policy).await
     }
 
     async fn made(
         root: (&str, &str),
         change: impl FnOnce(&mut Settings),
-        observer: Arc<dyn Observer>,
+        (observer, tls): (Arc<dyn Observer>, Option<api::Tls>),
         policy: egress::Policy,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -137,7 +146,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let serving = api::serve(listener, gateway, shutdown.clone());
+        let serving = api::serve(listener, tls, gateway, shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for it in `stop`")]
         let task = tokio::spawn(serving);
         Self { addr, backend, worker, master, clock, shutdown, task, _dir: dir }

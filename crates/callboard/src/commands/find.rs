@@ -1,13 +1,14 @@
 //! Finds the running server and the key to call it with.
 //!
 //! Endpoint: `--endpoint`, CALLBOARD_ENDPOINT, the file `endpoint` that `serve` writes. Key:
-//! CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, the file `root.key`.
+//! CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, the file `root.key`. Trust, for https: `--ca-file`,
+//! CALLBOARD_CA_FILE, the file `certificate.pem` if the endpoint came from the data directory, too.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use client::{Client, Key};
+use client::{Client, Key, Trust, TrustError};
 
 use crate::args::{ConfigFile, Server};
 use crate::config::{self, Environment};
@@ -16,6 +17,9 @@ use crate::keyfile;
 
 /// The file of a data directory that says where its server is.
 pub const ENDPOINT: &str = "endpoint";
+
+/// The file of a data directory with the certificate that its server shows.
+pub const CERTIFICATE: &str = "certificate.pem";
 
 /// The configuration file that is meant: `--config`, else CALLBOARD_CONFIG.
 pub fn config_path(file: &ConfigFile, environment: &Environment) -> Option<PathBuf> {
@@ -34,19 +38,42 @@ pub fn data(file: &ConfigFile, environment: &Environment) -> Result<PathBuf, Fai
 
 /// A client of the server that is meant.
 pub fn client(server: &Server, environment: &Environment) -> Result<Client, Failure> {
-    let endpoint = endpoint(server, environment)?;
-    let key = key(server, environment)?;
-    Client::new(&endpoint, key.id(), key.secret())
+    let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
+    let authorities = authorities(server, environment)?;
+    let (endpoint, trust) = if let Some(endpoint) = server.endpoint.as_ref().or(given) {
+        (endpoint.clone(), authorities.unwrap_or_default())
+    } else {
+        let data = data(&server.file, environment)?;
+        let endpoint = read(&data.join(ENDPOINT))?.trim().to_owned();
+        let trust = match authorities {
+            Some(trust) => trust,
+            None if endpoint.starts_with("https://") => shown(&data.join(CERTIFICATE))?,
+            None => Trust::default(),
+        };
+        (endpoint, trust)
+    };
+    Client::trusting(trust, &endpoint, key(server, environment)?)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-fn endpoint(server: &Server, environment: &Environment) -> Result<String, Failure> {
-    let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
-    if let Some(endpoint) = server.endpoint.as_ref().or(given) {
-        return Ok(endpoint.clone());
-    }
-    let path = data(&server.file, environment)?.join(ENDPOINT);
-    read(&path).map(|text| text.trim().to_owned())
+/// The authorities that the user names.
+fn authorities(server: &Server, environment: &Environment) -> Result<Option<Trust>, Failure> {
+    let given = environment.get("CALLBOARD_CA_FILE").filter(|path| !path.is_empty());
+    let Some(path) = server.ca_file.clone().or_else(|| given.map(PathBuf::from)) else {
+        return Ok(None);
+    };
+    let pem = fs::read(&path).map_err(|error| Failure::io(path.display(), &error))?;
+    Trust::with_authorities(&pem).map(Some).map_err(|error| no_trust(&path, &error))
+}
+
+/// The one certificate that the server of the data directory shows, whatever name it is for.
+fn shown(path: &Path) -> Result<Trust, Failure> {
+    let pem = read(path)?;
+    Trust::exactly(pem.as_bytes()).map_err(|error| no_trust(path, &error))
+}
+
+fn no_trust(path: &Path, error: &TrustError) -> Failure {
+    Failure::new(Exit::Config, format!("{}: {error}", path.display()))
 }
 
 fn key(server: &Server, environment: &Environment) -> Result<Key, Failure> {

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::ConfigError;
-use super::settings::{Declared, Limits, Log, Media, Profile, Pull, Push};
+use super::settings::{Declared, Limits, Log, Media, Profile, Pull, Push, Tls};
 use super::source::Gathered;
 use super::span::Span;
 use crate::failure::chain;
@@ -28,6 +28,8 @@ pub struct Config {
     pub ops_listen: SocketAddr,
     /// The data directory.
     pub data: PathBuf,
+    /// The files of the listener's certificate, if it speaks TLS.
+    pub tls: Option<Tls>,
     /// What stands before the paths that are handed out, without a slash at its end; none: the
     /// address that `listen` came to.
     pub public_url: Option<Url>,
@@ -66,6 +68,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
     if listen == ops_listen && listen.port() != 0 {
         return Err(check.refuse("ops.listen", "must differ from `listen`"));
     }
+    check.tls(&settings.tls)?;
     check.that("data", !settings.data.as_os_str().is_empty(), "must name a directory")?;
     check.within("app_id", settings.app_id, 1, (1 << 53) - 1)?;
     let days = u64::from(settings.history_days);
@@ -81,6 +84,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
     Ok(Config {
         listen,
         ops_listen,
+        tls: (settings.tls != Tls::default()).then(|| settings.tls.clone()),
         data: settings.data.clone(),
         public_url: check.public_url(&settings.public_url)?,
         app_id: AppId(settings.app_id),
@@ -136,6 +140,13 @@ impl Check<'_> {
             let example = "write a numeric address and a port, such as 127.0.0.1:8800";
             self.refuse(name, &format!("`{text}` cannot be listened on; {example}"))
         })
+    }
+
+    fn tls(&self, tls: &Tls) -> Result<(), ConfigError> {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        let (certificate, key) = (given(&tls.certificate), given(&tls.key));
+        self.that("tls.key", key || !certificate, "must be set with `tls.certificate`")?;
+        self.that("tls.certificate", certificate || !key, "must be set with `tls.key`")
     }
 
     fn public_url(&self, text: &str) -> Result<Option<Url>, ConfigError> {
@@ -277,6 +288,8 @@ mod tests {
             ("listen", |s| s.listen = "8800".to_owned()),
             ("ops.listen", |s| s.ops.listen = "127.0.0.1:8800".to_owned()),
             ("data", |s| s.data = PathBuf::new()),
+            ("tls.key", |s| s.tls.certificate = PathBuf::from("a.pem")),
+            ("tls.certificate", |s| s.tls.key = PathBuf::from("a.pem")),
             ("app_id", |s| s.app_id = 0),
             ("history_days", |s| s.history_days = 4),
             ("public_url", |s| s.public_url = "ftp://x".to_owned()),

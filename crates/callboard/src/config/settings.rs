@@ -27,6 +27,8 @@ pub struct Settings {
     pub require_sub_app_id: bool,
     /// Days that settled events stay readable.
     pub history_days: u32,
+    /// TLS of `listen`.
+    pub tls: Tls,
     /// Health, metrics.
     pub ops: Ops,
     /// PullEvents.
@@ -52,6 +54,7 @@ impl Default for Settings {
             app_id: 1_250_000_000,
             require_sub_app_id: false,
             history_days: limits::HISTORY_DAYS,
+            tls: Tls::default(),
             ops: Ops::default(),
             pull: Pull::default(),
             push: Push::default(),
@@ -61,6 +64,16 @@ impl Default for Settings {
             application: Vec::new(),
         }
     }
+}
+
+/// TLS of the API, the COS surface and media files. Both or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the certificate and those that lead to its authority; empty: no TLS.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
 }
 
 /// What operators look at.

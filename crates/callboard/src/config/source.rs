@@ -16,8 +16,13 @@ use super::settings::Settings;
 use super::table::{self, SETTINGS};
 
 /// Variables that are no settings: they say where the server is, who asks and which file to read.
-const OTHER_VARIABLES: [&str; 4] =
-    ["CALLBOARD_CONFIG", "CALLBOARD_ENDPOINT", "CALLBOARD_SECRET_ID", "CALLBOARD_SECRET_KEY"];
+const OTHER_VARIABLES: [&str; 5] = [
+    "CALLBOARD_CA_FILE",
+    "CALLBOARD_CONFIG",
+    "CALLBOARD_ENDPOINT",
+    "CALLBOARD_SECRET_ID",
+    "CALLBOARD_SECRET_KEY",
+];
 
 /// The variables of the environment whose names begin with `CALLBOARD_`.
 pub type Environment = BTreeMap<String, String>;

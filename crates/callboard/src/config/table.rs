@@ -25,7 +25,8 @@ impl Setting {
 }
 
 /// The words above a section.
-pub const SECTIONS: [(&str, &str); 6] = [
+pub const SECTIONS: [(&str, &str); 7] = [
+    ("tls", "TLS of `listen`. Without it the API speaks plain HTTP."),
     ("ops", "For operators: /healthz, /readyz and /metrics. Not for the public."),
     ("pull", "Mode=PULL: PullEvents and ConfirmEvents."),
     ("push", "Mode=PUSH: callbacks."),
@@ -53,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
         words: &[
             "What stands before the paths that Callboard hands out (MediaUrl). Requests that are",
             "signed for its host are accepted under any other.",
-            "Empty: http:// and the address it listens on.",
+            "Empty: http:// (with TLS https://) and the address it listens on.",
         ],
     },
     Setting {
@@ -68,6 +69,14 @@ pub const SETTINGS: &[Setting] = &[
         name: "history_days",
         words: &["Days that settled events stay readable; at least 5."],
     },
+    Setting {
+        name: "tls.certificate",
+        words: &[
+            "PEM file: the certificate, then those that lead to its authority. It and the key are read",
+            "again at SIGHUP.",
+        ],
+    },
+    Setting { name: "tls.key", words: &["PEM file: its private key."] },
     Setting {
         name: "ops.listen",
         words: &["Empty: 127.0.0.1:8801, or a free port when `listen` asks for port 0."],

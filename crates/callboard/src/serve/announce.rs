@@ -45,14 +45,19 @@ fn details(running: &Running) -> io::Result<()> {
         // writing to a String cannot fail
         let _infallible = writeln!(text, "  {name:<12} {value}");
     }
+    // by the data directory the commands find the certificate, too, whatever name it is for
+    let shell = match running.scheme() {
+        "https" => format!("CALLBOARD_DATA={}", data.display()),
+        _ => format!("CALLBOARD_ENDPOINT={}", running.endpoint()),
+    };
     let _infallible = write!(
         text,
-        "\nPython SDK:  HttpProfile(protocol=\"http\", endpoint=\"{host}\")\n\
-         Shell:       set -a; . {key}; export CALLBOARD_ENDPOINT={endpoint}\n\
+        "\nPython SDK:  HttpProfile(protocol=\"{scheme}\", endpoint=\"{host}\")\n\
+         Shell:       set -a; . {key}; export {shell}\n\
          Try:         callboard apps show; callboard publish --help\n",
         host = running.reach(),
         key = key_file.display(),
-        endpoint = running.endpoint(),
+        scheme = running.scheme(),
     );
     out::text(&text)
 }

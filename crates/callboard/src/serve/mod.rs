@@ -96,15 +96,22 @@ pub fn prepare_process() {
 async fn serve(launch: Launch) -> Result<(), Failure> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
+    if launch.config.tls.is_some() {
+        signals
+            .listen_to_hangup()
+            .map_err(|error| Failure::io("signals cannot be received", &error))?;
+    }
     let mut start = pin!(Running::start(launch));
     let running = tokio::select! {
         started = &mut start => started?,
         () = signals.next() => return unwanted(start, &mut signals).await,
     };
     announce::ready(&running);
-    let failed = tokio::select! {
-        () = signals.next() => None,
-        reason = running.failed() => Some(reason),
+    let failed = loop {
+        tokio::select! {
+            hangup = signals.hangup() => if hangup { running.reload_certificate() } else { break None },
+            reason = running.failed() => break Some(reason),
+        }
     };
     tracing::info!("stopping");
     let stopped = tokio::select! {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts};
+use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts, Tls};
 use client::Key;
 use egress::{Policy, Roots, SystemResolver};
 use media::probe::{Probe, ProbeLimits, ProbeTools};
@@ -23,8 +23,8 @@ use store::{LockError, OpenError, Options, Store};
 use tokio::net::TcpListener;
 
 use super::Launch;
-use crate::config::Config;
 use crate::config::settings::{Declared, Empty, UnusedMembers};
+use crate::config::{Config, settings};
 use crate::failure::{Exit, Failure, chain};
 use crate::keyfile::{self, KeyFileError, MASTER_KEY};
 
@@ -252,6 +252,33 @@ pub(super) fn worker(config: &Config, base: &Base, policy: &Policy) -> Result<Wo
         jitter: Arc::new(push::Random),
         settings,
     }))
+}
+
+/// The certificate of the listener, if it has one, and the PEM text of it.
+pub(super) fn tls(config: &Config) -> Result<Option<Certified>, Failure> {
+    let Some(files) = &config.tls else { return Ok(None) };
+    let (chain, key) = certificate(files).map_err(|reason| Failure::new(Exit::Config, reason))?;
+    let tls = Tls::from_pem(&chain, &key).map_err(|error| {
+        let path = files.certificate.display();
+        Failure::new(Exit::Config, format!("tls.certificate: {path}: {error}"))
+    })?;
+    Ok(Some(Certified { tls, files: files.clone(), chain }))
+}
+
+/// A certificate that is shown, and where it came from.
+#[derive(Debug)]
+pub(super) struct Certified {
+    pub(super) tls: Tls,
+    pub(super) files: settings::Tls,
+    pub(super) chain: Vec<u8>,
+}
+
+/// Both files as they are now.
+pub(super) fn certificate(files: &settings::Tls) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let read = |name: &str, path: &Path| {
+        fs::read(path).map_err(|error| format!("{name}: {}: {error}", path.display()))
+    };
+    Ok((read("tls.certificate", &files.certificate)?, read("tls.key", &files.key)?))
 }
 
 /// The public authorities, and those of `push.ca_file`.

@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::parts::{self, Base};
+use super::parts::{self, Base, Certified};
 use super::{Launch, drivers};
 use crate::clock::SystemClock;
-use crate::commands::find::ENDPOINT;
+use crate::commands::find::{CERTIFICATE, ENDPOINT};
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::Metrics;
 use crate::ops::{self, Ops};
@@ -38,6 +38,7 @@ pub struct Running {
     data: PathBuf,
     app: AppId,
     has_public_url: bool,
+    certified: Option<Certified>,
     backend: Arc<dyn Backend>,
     library: Arc<Library>,
     ready: Arc<AtomicBool>,
@@ -106,7 +107,8 @@ impl Running {
         let loopback = sockets.address.ip().is_loopback();
         let policy = Arc::new(parts::policy(config, own, loopback));
         let root = parts::bootstrap(launch, &base, &policy).await?;
-        let reach = format!("http://{}", reach(sockets.address));
+        let certified = parts::tls(config)?;
+        let reach = format!("{}://{}", scheme(certified.as_ref()), reach(sockets.address));
         let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
         let library = parts::library(launch, &base, public_url)
             .map_err(|error| Failure::io("the library cannot be opened", &error))?;
@@ -125,6 +127,7 @@ impl Running {
             data: config.data.clone(),
             app: config.app_id,
             has_public_url: config.public_url.is_some(),
+            certified,
             backend: Arc::clone(&base.backend),
             library: Arc::clone(&library),
             ready: Arc::new(AtomicBool::new(true)),
@@ -136,6 +139,7 @@ impl Running {
         };
         // the last thing that can fail: a start that fails leaves no task behind
         running.write_endpoint()?;
+        let tls = running.certified.as_ref().map(|certified| certified.tls.clone());
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
@@ -149,7 +153,7 @@ impl Running {
         let attempts = running.tasks.clone();
         let stop_push = stop();
         running.tasks.spawn(async move { worker.run(attempts, stop_push).await });
-        running.tasks.spawn(api::serve(sockets.main, gateway, stop()));
+        running.tasks.spawn(api::serve(sockets.main, tls, gateway, stop()));
         running.serve_ops(sockets.ops, ops);
         Ok(running)
     }
@@ -167,19 +171,52 @@ impl Running {
         self.ops_tasks.spawn(api::serve_router(socket, ops::router(ops), transport, stop));
     }
 
+    /// Shows new connections the certificate that the files hold now. One that cannot be used is
+    /// logged, and the old one stays.
+    pub fn reload_certificate(&self) {
+        let Some(certified) = &self.certified else { return };
+        let outcome = parts::certificate(&certified.files).and_then(|(chain, key)| {
+            certified.tls.replace(&chain, &key).map_err(|error| {
+                format!("tls.certificate: {}: {error}", certified.files.certificate.display())
+            })?;
+            let path = self.certificate_file();
+            fs::write(&path, &chain).map_err(|error| format!("{}: {error}", path.display()))
+        });
+        match outcome {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(reason) => tracing::error!(reason, "the certificate was not read again"),
+        }
+    }
+
+    fn certificate_file(&self) -> PathBuf {
+        self.data.join(CERTIFICATE)
+    }
+
     fn endpoint_file(&self) -> PathBuf {
         self.data.join(ENDPOINT)
     }
 
+    /// What the commands on this machine find the server by. The certificate comes first: an endpoint
+    /// that is there can be called.
     fn write_endpoint(&self) -> Result<(), Failure> {
+        let path = self.certificate_file();
+        if let Some(certified) = &self.certified {
+            fs::write(&path, &certified.chain)
+                .map_err(|error| Failure::io(path.display(), &error))?;
+        }
         let path = self.endpoint_file();
         fs::write(&path, self.endpoint() + "\n")
             .map_err(|error| Failure::io(path.display(), &error))
     }
 
-    /// Where the server is reached from this machine: `http://host:port`.
+    /// Where the server is reached from this machine: `http://host:port`, or `https://…`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.reach())
+        format!("{}://{}", self.scheme(), self.reach())
+    }
+
+    /// `https` if it shows a certificate, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        scheme(self.certified.as_ref())
     }
 
     /// The same without the scheme.
@@ -248,6 +285,11 @@ impl Running {
         if let Err(error) = fs::remove_file(self.endpoint_file()) {
             tracing::debug!(%error, "the endpoint file is gone already");
         }
+        if self.certified.is_some()
+            && let Err(error) = fs::remove_file(self.certificate_file())
+        {
+            tracing::debug!(%error, "the certificate's copy is gone already");
+        }
         let work = async {
             self.tasks.wait().await;
             self.library.close().await;
@@ -265,6 +307,10 @@ impl Running {
             Failure::new(Exit::Io, format!("closing the store: {}", chain(&error)))
         })
     }
+}
+
+fn scheme(certified: Option<&Certified>) -> &'static str {
+    if certified.is_some() { "https" } else { "http" }
 }
 
 /// An address that can be called: an unspecified one stands for this machine.

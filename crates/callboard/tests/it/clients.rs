@@ -13,6 +13,8 @@ use testkit::program::Program;
 use testkit::receiver::{Received, Receiver};
 use tokio::process::Command;
 
+use crate::tls::Files;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 const SIGN_KEY: &str = "Sk8erBoi2002";
 const APP: u64 = 1_500_000_001;
@@ -66,8 +68,14 @@ pub(crate) fn setup(server: &Server, more: Value) -> Value {
 
 /// One round, signed and sent in one way.
 async fn round(command: Command, sign_method: &str, http_method: &str) {
+    round_with(command, sign_method, http_method, None).await;
+}
+
+/// The same; with files, by https.
+async fn round_with(command: Command, sign_method: &str, http_method: &str, tls: Option<&Files>) {
     let receiver = Receiver::start().await.unwrap();
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
+    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard"))
+        .config(tls.map_or_else(String::new, Files::config) + CONFIG);
     let mut server = launch.start().await.unwrap();
     let facts = json!({
         "app": APP,
@@ -75,6 +83,7 @@ async fn round(command: Command, sign_method: &str, http_method: &str) {
         "sign_key": SIGN_KEY,
         "sign_method": sign_method,
         "http_method": http_method,
+        "ca": tls.map(Files::ca),
     });
     let mut program = Program::start(command, &setup(&server, facts)).await.unwrap();
 
@@ -136,6 +145,12 @@ async fn python_tc3_post() {
 }
 
 #[tokio::test]
+async fn python_over_tls() {
+    let files = Files::new("127.0.0.1");
+    round_with(python("sdk_round.py"), "TC3-HMAC-SHA256", "POST", Some(&files)).await;
+}
+
+#[tokio::test]
 async fn python_tc3_get() {
     round(python("sdk_round.py"), "TC3-HMAC-SHA256", "GET").await;
 }
@@ -158,6 +173,14 @@ async fn tccli() {
 #[tokio::test]
 async fn node_tc3_post() {
     round(node("sdk_round.js"), "TC3-HMAC-SHA256", "POST").await;
+}
+
+#[tokio::test]
+async fn node_over_tls() {
+    let files = Files::new("127.0.0.1");
+    let mut command = node("sdk_round.js");
+    command.env("NODE_EXTRA_CA_CERTS", files.ca());
+    round_with(command, "TC3-HMAC-SHA256", "POST", Some(&files)).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ mod leases;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod upload;
 #[cfg(test)]
 mod way_out;

@@ -1,6 +1,8 @@
 //! Holds the documentation to the program: what docs/ shows is run, what it lists is compared.
 
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
 mod lists;

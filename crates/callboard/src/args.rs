@@ -154,7 +154,8 @@ pub struct Server {
     /// directory. The key: CALLBOARD_SECRET_ID and CALLBOARD_SECRET_KEY, else the file `root.key`
     #[arg(long, value_name = "URL", global = true)]
     pub endpoint: Option<String>,
-    /// PEM file of authorities to trust besides the public ones, for https; else CALLBOARD_CA_FILE
+    /// PEM file of authorities, or of the server's own certificate, to trust besides the public
+    /// authorities, for https; else CALLBOARD_CA_FILE
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_file: Option<PathBuf>,
     /// Which configuration.

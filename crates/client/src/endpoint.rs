@@ -53,7 +53,11 @@ impl FromStr for Endpoint {
         let uri: Uri =
             format!("http://{authority}/").parse().map_err(|_not_a_uri| refuse(plain))?;
         let found = uri.authority().ok_or_else(|| refuse(plain))?;
-        if uri.path() != "/" || found.as_str().contains('@') || found.host().is_empty() {
+        if uri.path() != "/"
+            || found.as_str().contains('@')
+            || found.as_str().ends_with(':')
+            || found.host().is_empty()
+        {
             return Err(refuse(plain));
         }
         Ok(Self { scheme, authority: found.as_str().to_owned() })

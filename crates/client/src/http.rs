@@ -1,6 +1,7 @@
 //! One exchange: a request with its headers, a bounded answer, one deadline.
 
 use std::error::Error;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::http::{Request, StatusCode};
@@ -98,6 +99,17 @@ impl Http {
         while let Some(next) = cause.source() {
             cause = next;
         }
-        CallError::Transport { endpoint: self.endpoint.to_string(), reason: cause.to_string() }
+        // an io::Error hides what it wraps from `source`
+        let mut inner: &(dyn Error + 'static) = cause;
+        while let Some(next) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            inner = next;
+        }
+        let reason = match inner.downcast_ref() {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                format!("{cause}; --ca-file names an authority to trust")
+            }
+            _ => cause.to_string(),
+        };
+        CallError::Transport { endpoint: self.endpoint.to_string(), reason }
     }
 }

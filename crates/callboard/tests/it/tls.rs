@@ -43,6 +43,17 @@ impl Files {
         fs::write(self.path("server.key"), key.serialize_pem()).unwrap();
     }
 
+    /// A certificate that is its own authority, as `openssl req -x509` makes it.
+    fn issue_to_itself(&self, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(self.ca(), certificate.pem()).unwrap();
+        fs::write(self.path("server.pem"), certificate.pem()).unwrap();
+        fs::write(self.path("server.key"), key.serialize_pem()).unwrap();
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -80,8 +91,21 @@ async fn only_who_trusts_the_authority_calls() {
     assert_eq!(describe(&files.client(&server)).await.unwrap()["Mode"], "PUSH");
     let other = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
     let refused = describe(&other).await.unwrap_err().to_string();
-    assert!(refused.contains("certificate"), "{refused}");
+    assert!(refused.contains("certificate") && refused.contains("--ca-file"), "{refused}");
     assert!(server.stop().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_certificate_can_be_its_own_authority_under_its_name_only() {
+    let files = Files::new("127.0.0.1");
+    files.issue_to_itself("127.0.0.1");
+    let server = files.serve().await;
+    assert!(describe(&files.client(&server)).await.is_ok());
+    files.issue_to_itself("vod.example.test");
+    server.hang_up().unwrap();
+    server.logs("the certificate was read again").await.unwrap();
+    let refused = describe(&files.client(&server)).await.unwrap_err().to_string();
+    assert!(refused.contains("not valid for name"), "{refused}");
 }
 
 #[tokio::test]

@@ -43,8 +43,9 @@ pub const BLOCK_ENTRIES: u64 = 16_384;
 pub const HISTORY_PAGE_MAX: usize = 100;
 /// Events that one call of ReplayEvents gives a new life: at most 256 MB are copied.
 pub const REPLAY_EVENTS_MAX: usize = 1_000;
-/// Rows that one page of DescribeEvents, or one call of ReplayEvents, may look at; a page may be short.
-pub const HISTORY_SCAN_MAX: usize = 10_000;
+/// What one page of DescribeEvents, or one call of ReplayEvents, may spend on its search, in entries
+/// scanned one by one: some 25 ms. Beyond it the page is short.
+pub const HISTORY_SCAN_MAX: u64 = 100_000;
 
 /// Bytes of NotificationUrl: what proxies and servers take without complaint.
 pub const NOTIFICATION_URL_BYTES_MAX: usize = 2_048;

@@ -199,9 +199,14 @@ impl Ledger {
         self.blocks.iter().filter(|(_, block)| block.dirty).map(|(number, block)| (*number, block))
     }
 
+    /// A block that is in memory.
+    pub fn block(&self, number: u64) -> Option<&Block> {
+        self.blocks.get(&number)
+    }
+
     /// Notes that every block was written down as it is, and forgets those that are settled, except
-    /// the youngest `keep`.
-    pub fn clean(&mut self, keep: usize) {
+    /// the youngest `keep`; how many were forgotten.
+    pub fn clean(&mut self, keep: usize) -> usize {
         for block in self.blocks.values_mut() {
             block.dirty = false;
         }
@@ -213,9 +218,10 @@ impl Ledger {
             .filter(|(_, b)| b.open == 0)
             .map(|(n, _)| *n)
             .collect();
-        for number in forget {
-            self.blocks.remove(&number);
+        for number in &forget {
+            self.blocks.remove(number);
         }
+        forget.len()
     }
 
     /// The first entry that is open.
@@ -224,9 +230,9 @@ impl Ledger {
         Some(Seq(number * limits::BLOCK_ENTRIES + block.first_open()?))
     }
 
-    /// Whether retention may drop that block: nothing in it is open, as far as the memory knows.
+    /// Whether retention may drop that block: nothing in it is open, and so it was written down.
     pub fn is_settled(&self, number: u64) -> bool {
-        self.blocks.get(&number).is_none_or(|block| block.open == 0)
+        self.blocks.get(&number).is_none_or(|block| block.open == 0 && !block.dirty)
     }
 
     /// Forgets a block that retention has dropped.

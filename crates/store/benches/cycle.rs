@@ -12,6 +12,8 @@
 )]
 
 mod bed;
+#[path = "bed/cycles.rs"]
+mod cycles;
 
 use std::fs::File;
 use std::io::Write;
@@ -20,49 +22,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput};
-use queue::{Backend, Commit, Resolution, Settlement};
+use queue::Backend as _;
 use store::Store;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::bed::{APP, PAYLOAD, directory, event, open, pull};
-
-const TASKS: u64 = 64;
-/// `cycles` times: append one, pull up to 16, confirm them.
-async fn store_cycles(store: Arc<Store>, cycles: u64) {
-    let tracker = TaskTracker::new();
-    let left = Arc::new(AtomicU64::new(cycles));
-    for _ in 0..TASKS {
-        let (store, left) = (Arc::clone(&store), Arc::clone(&left));
-        tracker.spawn(async move {
-            let payload = Bytes::from(vec![b'x'; PAYLOAD]);
-            while left
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1))
-                .is_ok()
-            {
-                cycle(&store, payload.clone()).await;
-            }
-        });
-    }
-    tracker.close();
-    tracker.wait().await;
-}
-
-async fn cycle(store: &Store, payload: Bytes) {
-    store.commit(Commit { events: vec![event(payload)], ..Commit::default() }).await.unwrap();
-    let leased = store.lease(pull(16)).await.unwrap();
-    if leased.is_empty() {
-        return;
-    }
-    let settle =
-        |handle| Settlement { handle, app: APP, resolution: Resolution::Done, attempt: None };
-    let settlements = leased.iter().map(|leased| settle(leased.handle)).collect();
-    store.settle(settlements).await.unwrap();
-}
+use crate::bed::{PAYLOAD, directory, open};
+use crate::cycles::{TASKS, store_cycles};
 
 /// A log that does no more than it must: append what waits, one fdatasync, answer.
 struct BareLog(mpsc::Sender<(usize, oneshot::Sender<()>)>);

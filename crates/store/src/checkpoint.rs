@@ -63,7 +63,11 @@ impl Writer {
             set_meta(db, meta::CLOCK_HIGH, now.0)?;
             db.execute("DELETE FROM settle WHERE n <= ?1", [sql(settle)]).map(|_| ())
         })?;
-        self.shared.engine().ledger.clean(BLOCKS_KEPT);
+        let mut engine = self.shared.engine();
+        if engine.ledger.clean(BLOCKS_KEPT) > 0 {
+            self.shared.forgot();
+        }
+        drop(engine);
         self.checkpoints = Checkpoints { settled: 0, seq: self.next, at: now };
         Ok(())
     }

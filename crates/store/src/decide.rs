@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::facts::{Append, Digest, Fact};
 use crate::shared::Shared;
-use crate::{history, lives, sql, unsql};
+use crate::{blocks, lives, sql, unsql};
 
 /// What the commands of a group before this one will have done once it is committed.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ fn earlier_event(
         return Ok(publish(shared, seq, route));
     }
     let latest = lives::latest(db, seq)?;
-    let (state, reason) = history::state(db, shared, latest)?.unwrap_or((State::Done, None));
+    let (state, reason) = blocks::state(db, shared, latest)?.unwrap_or((State::Done, None));
     Ok(Published { id: shared.engine().event_id(seq), state, reason })
 }
 

@@ -1,63 +1,20 @@
 //! Questions about events: their states, pages of them, one of them.
 //!
-//! A page is read backwards from its cursor and looks at a bounded number of rows, so that no
-//! question, however rare its answer, holds a snapshot of the log for long.
+//! What is on a page is found by a [`Search`], which looks at no more than it may: a page may be short.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{AppId, EventId, EventKind, FileId, Seq, Timestamp, limits};
-use queue::{
-    Attempt, BackendError, Block, EventDetail, EventPage, EventQuery, EventRow, Mark, Reason,
-    State, Steady, ledger,
-};
+use model::{AppId, EventId, EventKind, FileId, Seq, Timestamp};
+use queue::{Attempt, BackendError, EventDetail, EventPage, EventQuery, EventRow, Mark, State};
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
+use crate::blocks::Blocks;
 use crate::lives::{self, Later};
 use crate::pack::Unpacker;
+use crate::search::{Filter, Search};
 use crate::shared::Shared;
 use crate::{sql, unsql};
-
-/// State and reason of an entry, wherever its block is; none if there is no such entry.
-pub(crate) fn state(
-    db: &Connection,
-    shared: &Shared,
-    seq: Seq,
-) -> Result<Option<(State, Option<Reason>)>> {
-    Blocks::default().state(db, shared, seq)
-}
-
-/// Blocks read for one question.
-#[derive(Default)]
-pub(crate) struct Blocks(HashMap<u64, Option<Block>>);
-
-impl Blocks {
-    pub(crate) fn state(
-        &mut self,
-        db: &Connection,
-        shared: &Shared,
-        seq: Seq,
-    ) -> Result<Option<(State, Option<Reason>)>> {
-        let engine = shared.engine();
-        if engine.ledger.has(ledger::block_of(seq)) {
-            return Ok(engine.state(seq));
-        }
-        drop(engine);
-        let number = ledger::block_of(seq);
-        let block = match self.0.entry(number) {
-            std::collections::hash_map::Entry::Occupied(block) => block.into_mut(),
-            std::collections::hash_map::Entry::Vacant(slot) => slot.insert(read_block(db, number)?),
-        };
-        Ok(block.as_ref().and_then(|block| block.mark(seq).closed()))
-    }
-}
-
-fn read_block(db: &Connection, number: u64) -> Result<Option<Block>> {
-    let select = "SELECT newest, marks FROM block WHERE no = ?1";
-    let read =
-        |row: &Row<'_>| Ok(Block::from_bytes(row.get_ref(1)?.as_blob()?, Steady(row.get(0)?)));
-    Ok(db.prepare_cached(select)?.query_row([sql(number)], read).optional()?.flatten())
-}
 
 /// An entry as its table has it.
 struct Found {
@@ -65,7 +22,6 @@ struct Found {
     app: AppId,
     kind: Option<EventKind>,
     at: Timestamp,
-    born: Steady,
     mark: Mark,
     files: Vec<FileId>,
     later: Option<Later>,
@@ -81,22 +37,14 @@ impl Found {
     fn stated(&self) -> Timestamp {
         self.later.map_or(self.at, |later| later.stated)
     }
-
-    /// Whether this is where the event is shown.
-    fn shows(&self, db: &Connection) -> Result<bool> {
-        self.later.map_or(Ok(true), |later| {
-            lives::has_earlier(db, self.seq, later.life.first).map(|has| !has)
-        })
-    }
 }
 
-const COLUMNS: &str = "entry.seq, app, kind, at, at + drift, mark, files, first, life, stated";
-const TABLES: &str = "entry JOIN payload ON payload.seq = entry.seq
-                      LEFT JOIN life ON life.seq = entry.seq";
+const COLUMNS: &str = "entry.seq, app, kind, at, mark, files, first, life, stated";
+const TABLES: &str = "entry LEFT JOIN life ON life.seq = entry.seq";
 
 fn found(row: &Row<'_>) -> Result<Found> {
     let mut files = Vec::new();
-    let mut numbers = Unpacker::new(row.get_ref(6)?.as_blob()?);
+    let mut numbers = Unpacker::new(row.get_ref(5)?.as_blob()?);
     while let Some(file) = numbers.get() {
         files.push(FileId(file));
     }
@@ -105,78 +53,70 @@ fn found(row: &Row<'_>) -> Result<Found> {
         app: AppId(unsql(row.get(1)?)),
         kind: EventKind::from_code(row.get(2)?),
         at: Timestamp(row.get(3)?),
-        born: Steady(row.get(4)?),
-        mark: Mark::from_code(row.get(5)?),
+        mark: Mark::from_code(row.get(4)?),
         files,
-        later: lives::later(row, 7)?,
+        later: lives::later(row, 6)?,
     })
 }
 
 /// A page of history.
 pub(crate) async fn page(
-    shared: &std::sync::Arc<Shared>,
+    shared: &Arc<Shared>,
     query: EventQuery,
 ) -> Result<EventPage, BackendError> {
     let before = match &query.cursor {
         Some(cursor) => Seq(cursor.parse().map_err(|_bad| BackendError::BadCursor)?),
         None => Seq(u64::MAX),
     };
-    let asked = std::sync::Arc::clone(shared);
-    shared.readers.read(move |db| scan(db, &asked, &query, before)).await
+    let EventQuery { app, states, kinds, file, since, until, limit, .. } = query;
+    let filter = Filter { app, states, kinds, file, since, until };
+    shared.look(move |db, shared| find(db, shared, &filter, before, limit)).await
 }
 
-fn scan(db: &Connection, shared: &Shared, query: &EventQuery, before: Seq) -> Result<EventPage> {
-    let select = format!(
-        "SELECT {COLUMNS} FROM {TABLES}
-         WHERE entry.seq < ?1 ORDER BY entry.seq DESC LIMIT ?2"
-    );
-    let budget = limits::HISTORY_SCAN_MAX;
-    let mut statement = db.prepare_cached(&select)?;
-    let mut rows = statement.query((sql(before.0), i64::try_from(budget).unwrap_or(i64::MAX)))?;
-    let (mut page, mut blocks, mut seen) = (EventPage::default(), Blocks::default(), 0);
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let entry = found(row)?;
-        seen += 1;
-        last = Some(entry.seq);
-        if is_before(&entry, query.since) {
+fn find(
+    db: &Connection,
+    shared: &Shared,
+    filter: &Filter,
+    mut before: Seq,
+    limit: usize,
+) -> Result<EventPage> {
+    let mut search = Search::new(db, shared, filter)?;
+    let mut page = EventPage::default();
+    while let Some(found) = search.before(before)? {
+        for seq in found.entries().rev() {
+            if page.events.len() >= limit {
+                page.cursor = Some(before.to_string());
+                return Ok(page);
+            }
+            before = seq;
+            page.events.extend(matching(&mut search, seq)?);
+        }
+        before = found.from;
+        if search.is_spent() || page.events.len() >= limit {
+            page.cursor = Some(before.to_string());
             return Ok(page);
         }
-        if let Some(event) = matching(db, shared, query, &mut blocks, entry)? {
-            page.events.push(event);
-        }
-        if page.events.len() >= query.limit {
-            break;
-        }
     }
-    let full = seen >= budget || page.events.len() >= query.limit;
-    page.cursor = last.filter(|_| full).map(|seq| seq.to_string());
     Ok(page)
 }
 
-/// Whether this entry and all before it are older than that, by both clocks.
-fn is_before(entry: &Found, since: Option<Timestamp>) -> bool {
-    since.is_some_and(|since| entry.at < since && entry.born.0 < since.0)
-}
-
-fn matching(
-    db: &Connection,
-    shared: &Shared,
-    query: &EventQuery,
-    blocks: &mut Blocks,
-    entry: Found,
-) -> Result<Option<EventRow>> {
-    let Some(kind) = entry.kind else { return Ok(None) };
-    let wanted = entry.app == query.app
-        && (query.kinds.is_empty() || query.kinds.contains(&kind))
-        && query.file.is_none_or(|file| entry.files.contains(&file))
-        && query.since.is_none_or(|since| entry.stated() >= since)
-        && query.until.is_none_or(|until| entry.stated() < until);
-    if !wanted || !entry.shows(db)? {
+/// The event that is shown at an entry, if it is what was asked for.
+fn matching(search: &mut Search<'_>, seq: Seq) -> Result<Option<EventRow>> {
+    let select = format!("SELECT {COLUMNS} FROM {TABLES} WHERE entry.seq = ?1");
+    let found = search.db.prepare_cached(&select)?.query_row([sql(seq.0)], found).optional()?;
+    let filter = search.filter;
+    let Some((entry, kind)) = found.and_then(|entry| entry.kind.map(|kind| (entry, kind))) else {
+        return Ok(None);
+    };
+    // that of a file may be another one's hash
+    let wanted = entry.app == filter.app
+        && filter.wants(kind, entry.stated())
+        && filter.file.is_none_or(|file| entry.files.contains(&file));
+    if !wanted {
         return Ok(None);
     }
-    let row = describe(db, shared, blocks, entry, kind)?;
-    Ok((query.states.is_empty() || query.states.contains(&row.state)).then_some(row))
+    let row = describe(search.db, search.shared, &mut search.blocks, entry, kind)?;
+    Ok(filter.wants_state(row.state).then_some(row))
 }
 
 fn describe(
@@ -199,15 +139,14 @@ fn describe(
 
 /// One event with its payload and attempts.
 pub(crate) async fn event(
-    shared: &std::sync::Arc<Shared>,
+    shared: &Arc<Shared>,
     app: AppId,
     id: EventId,
 ) -> Result<Option<EventDetail>, BackendError> {
     if !shared.engine().owns(id) {
         return Ok(None);
     }
-    let asked = std::sync::Arc::clone(shared);
-    shared.readers.read(move |db| detail(db, &asked, app, id.first_seq)).await
+    shared.look(move |db, shared| detail(db, shared, app, id.first_seq)).await
 }
 
 fn detail(db: &Connection, shared: &Shared, app: AppId, first: Seq) -> Result<Option<EventDetail>> {
@@ -216,8 +155,11 @@ fn detail(db: &Connection, shared: &Shared, app: AppId, first: Seq) -> Result<Op
         return Ok(None);
     }
     let seq = lives::latest(db, first)?;
-    let select = format!("SELECT {COLUMNS}, body FROM {TABLES} WHERE entry.seq = ?1 AND app = ?2");
-    let read = |row: &Row<'_>| Ok((found(row)?, Bytes::from(row.get::<_, Vec<u8>>(10)?)));
+    let select = format!(
+        "SELECT {COLUMNS}, body FROM {TABLES} JOIN payload ON payload.seq = entry.seq
+         WHERE entry.seq = ?1 AND app = ?2"
+    );
+    let read = |row: &Row<'_>| Ok((found(row)?, Bytes::from(row.get::<_, Vec<u8>>(9)?)));
     let row = db.prepare_cached(&select)?.query_row((sql(seq.0), sql(app.0)), read).optional()?;
     let Some((entry, payload)) = row else { return Ok(None) };
     let Some(kind) = entry.kind else { return Ok(None) };

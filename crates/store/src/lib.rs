@@ -14,6 +14,7 @@
 //! tests meet the real thing) and any knowledge of what an event says.
 
 mod backup;
+mod blocks;
 mod cache;
 mod checkpoint;
 mod decide;
@@ -23,6 +24,7 @@ mod history;
 mod lease;
 mod lives;
 mod lock;
+mod offsets;
 mod pack;
 mod readers;
 mod records;
@@ -31,7 +33,9 @@ mod replay;
 mod reserve;
 mod retention;
 mod schema;
+mod search;
 mod shared;
+mod slices;
 mod store;
 mod tables;
 mod wal;

@@ -3,6 +3,8 @@
 //! An event is shown where its first life is, or the first that retention has left of it, with the
 //! state of its latest: a replay moves nothing about in a list that somebody is paging through.
 
+use std::collections::BTreeMap;
+
 use model::{Seq, Timestamp};
 use queue::Life;
 use rusqlite::{Connection, OptionalExtension, Result, Row};
@@ -38,11 +40,17 @@ pub(crate) fn latest(db: &Connection, first: Seq) -> Result<Seq> {
     Ok(seq.map_or(first, |seq| Seq(unsql(seq))))
 }
 
-/// Whether an earlier life of the same event than this later one is still there.
-pub(crate) fn has_earlier(db: &Connection, seq: Seq, first: Seq) -> Result<bool> {
-    let select = "SELECT EXISTS (SELECT 1 FROM entry WHERE seq = ?2)
-                  OR EXISTS (SELECT 1 FROM life WHERE first = ?2 AND seq < ?1)";
-    db.prepare_cached(select)?.query_row([sql(seq.0), sql(first.0)], |row| row.get(0))
+/// The later lives among those entries.
+pub(crate) fn within(db: &Connection, from: Seq, to: Seq) -> Result<BTreeMap<Seq, Later>> {
+    let select = "SELECT seq, first, life, stated FROM life WHERE seq >= ?1 AND seq < ?2";
+    let mut statement = db.prepare_cached(select)?;
+    let mut rows = statement.query((sql(from.0), sql(to.0)))?;
+    let mut lives = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let seq = Seq(unsql(row.get(0)?));
+        lives.extend(later(row, 1)?.map(|later| (seq, later)));
+    }
+    Ok(lives)
 }
 
 /// Writes down that an entry is a later life.

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use model::{AppId, ApplicationStatus, EventId, EventKind, FileId, Mode, Seq, Timestamp, limits};
+use model::{AppId, ApplicationStatus, EventId, EventKind, FileId, Mode, Seq, Timestamp};
 use queue::{
     BackendError, Entry, Life, ReplayError, ReplayRequest, Replayed, Route, Selection, State,
-    Steady,
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
+use crate::blocks::Blocks;
 use crate::facts::{Append, Fact};
-use crate::history::Blocks;
 use crate::lives::{self, Later};
 use crate::pack::Unpacker;
+use crate::search::{Filter, Search};
 use crate::shared::Shared;
 use crate::writer::Writer;
 use crate::{sql, unsql};
@@ -60,24 +60,19 @@ pub(crate) async fn choose(
     request: &ReplayRequest,
 ) -> Result<Chosen, ReplayError> {
     admit(shared, request.app)?;
-    let asked = Arc::clone(shared);
     let (app, limit) = (request.app, request.limit);
     match &request.select {
         Selection::Events(ids) => {
             let ids = ids.clone();
-            shared.readers.read(move |db| named(db, &asked, app, &ids)).await?
+            shared.look(move |db, shared| named(db, shared, app, &ids)).await?
         }
         Selection::Matching { states, kinds, since, until } => {
             let span = request.cursor.as_deref().map(span).transpose()?;
-            let wanted = Wanted {
-                app,
-                states: states.clone(),
-                kinds: kinds.clone(),
-                since: *since,
-                until: *until,
-                limit,
-            };
-            Ok(shared.readers.read(move |db| matching(db, &asked, &wanted, span)).await?)
+            let (kinds, since, until) = (kinds.clone(), *since, *until);
+            let ended = [State::Done, State::Dead, State::Ignored];
+            let states = if states.is_empty() { ended.to_vec() } else { states.clone() };
+            let filter = Filter { app, states, kinds, file: None, since, until };
+            Ok(shared.look(move |db, shared| matching(db, shared, &filter, limit, span)).await?)
         }
     }
 }
@@ -123,16 +118,6 @@ fn is_closed(
     Ok(state.map(|(state, _)| state).filter(|state| !state.is_open()))
 }
 
-/// What a selection asks for.
-struct Wanted {
-    app: AppId,
-    states: Vec<State>,
-    kinds: Vec<EventKind>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    limit: usize,
-}
-
 /// Where a call begins, and where the row of calls ends: at what came after the first of them.
 type Span = (Seq, Seq);
 
@@ -144,134 +129,43 @@ fn span(cursor: &str) -> Result<Span, BackendError> {
     parse().ok_or(BackendError::BadCursor)
 }
 
-/// An entry, without what it says.
-struct Found {
-    seq: Seq,
-    app: AppId,
-    kind: Option<EventKind>,
-    at: Timestamp,
-    born: Steady,
-    later: Option<Later>,
-}
-
-fn found(row: &Row<'_>) -> Result<Found> {
-    Ok(Found {
-        seq: Seq(unsql(row.get(0)?)),
-        app: AppId(unsql(row.get(1)?)),
-        kind: EventKind::from_code(row.get(2)?),
-        at: Timestamp(row.get(3)?),
-        born: Steady(row.get(4)?),
-        later: lives::later(row, 5)?,
-    })
-}
-
-impl Found {
-    /// Whether it, and all that was first stated after it, was stated at that time or later, by both
-    /// clocks.
-    fn is_past(&self, until: Option<Timestamp>) -> bool {
-        self.later.is_none()
-            && until.is_some_and(|until| self.at >= until && self.born.0 >= until.0)
-    }
-}
-
 /// One call's share of the events that match, oldest first.
 fn matching(
     db: &Connection,
     shared: &Shared,
-    wanted: &Wanted,
+    filter: &Filter,
+    limit: usize,
     span: Option<Span>,
 ) -> Result<Chosen> {
-    let (mut from, end) = match span {
-        Some(span) => span,
-        None => (start(db, wanted.since)?, Seq(ends(db)?.1.saturating_add(1))),
-    };
-    let select = "SELECT entry.seq, app, kind, at, at + drift, first, life, stated
-                  FROM entry LEFT JOIN life ON life.seq = entry.seq
-                  WHERE entry.seq >= ?1 AND entry.seq < ?2 ORDER BY entry.seq";
-    let mut statement = db.prepare_cached(select)?;
-    let (mut chosen, mut blocks, mut budget) =
-        (Chosen::default(), Blocks::default(), limits::HISTORY_SCAN_MAX);
-    loop {
-        let mut past = None;
-        let mut rows = statement.query((sql(from.0), sql(end.0)))?;
-        while let Some(row) = rows.next()? {
-            let entry = found(row)?;
-            if budget == 0 || chosen.events.len() >= wanted.limit {
-                chosen.cursor = Some(format!("{}.{end}", entry.seq));
+    let mut search = Search::new(db, shared, filter)?;
+    let (mut from, end) = span.unwrap_or((Seq(0), search.end));
+    let mut chosen = Chosen::default();
+    while let Some(found) = search.after(from, end)? {
+        for seq in found.entries() {
+            if chosen.events.len() >= limit {
+                chosen.cursor = Some(format!("{seq}.{end}"));
                 return Ok(chosen);
             }
-            budget -= 1;
-            if entry.is_past(wanted.until) {
-                past = Some(entry.seq);
-                break;
-            }
-            chosen.events.extend(meant(db, shared, wanted, (&entry, end), &mut blocks)?);
+            chosen.events.extend(meant(&mut search, seq, end)?);
         }
-        // what comes now was stated too late, but for events whose first lives are gone
-        let Some(seq) = past else { return Ok(chosen) };
-        let Some(next) = next_life(db, seq)? else { return Ok(chosen) };
-        from = next;
+        from = found.to;
+        if search.is_spent() {
+            chosen.cursor = Some(format!("{from}.{end}"));
+            return Ok(chosen);
+        }
     }
+    Ok(chosen)
 }
 
-/// The event that is shown at this entry, if it is meant.
-fn meant(
-    db: &Connection,
-    shared: &Shared,
-    wanted: &Wanted,
-    (entry, end): (&Found, Seq),
-    blocks: &mut Blocks,
-) -> Result<Option<Seq>> {
-    let stated = entry.later.map_or(entry.at, |later| later.stated);
-    let matches = entry.app == wanted.app
-        && entry.kind.is_some_and(|kind| wanted.kinds.is_empty() || wanted.kinds.contains(&kind))
-        && wanted.since.is_none_or(|since| stated >= since)
-        && wanted.until.is_none_or(|until| stated < until);
-    if !matches {
-        return Ok(None);
-    }
-    let first = entry.later.map_or(entry.seq, |later| later.life.first);
-    if entry.later.is_some() && lives::has_earlier(db, entry.seq, first)? {
-        return Ok(None);
-    }
+/// The event that is shown at an entry, unless it has a life that is open, or one that began after
+/// this row of calls.
+fn meant(search: &mut Search<'_>, seq: Seq, end: Seq) -> Result<Option<Seq>> {
+    let (db, shared) = (search.db, search.shared);
+    let first = lives::of(db, seq)?.map_or(seq, |later| later.life.first);
     let latest = lives::latest(db, first)?;
-    let state = is_closed(db, shared, blocks, latest)?;
-    let chosen = latest < end
-        && state.is_some_and(|state| wanted.states.is_empty() || wanted.states.contains(&state));
+    let state = is_closed(db, shared, &mut search.blocks, latest)?;
+    let chosen = latest < end && state.is_some_and(|state| search.filter.wants_state(state));
     Ok(chosen.then_some(first))
-}
-
-fn next_life(db: &Connection, after: Seq) -> Result<Option<Seq>> {
-    let select = "SELECT min(seq) FROM life WHERE seq > ?1";
-    let seq: Option<i64> = db.prepare_cached(select)?.query_row([sql(after.0)], |r| r.get(0))?;
-    Ok(seq.map(|seq| Seq(unsql(seq))))
-}
-
-/// The first and the last entry that is kept.
-fn ends(db: &Connection) -> Result<(u64, u64)> {
-    let number = |select| -> Result<u64> {
-        let seq: Option<i64> = db.prepare_cached(select)?.query_row([], |row| row.get(0))?;
-        Ok(seq.map_or(0, unsql))
-    };
-    Ok((number("SELECT min(seq) FROM entry")?, number("SELECT max(seq) FROM entry")?))
-}
-
-/// The entry from which on events may have been stated at that time or later: found by halves, both
-/// clocks counting as they do in a page of history.
-fn start(db: &Connection, since: Option<Timestamp>) -> Result<Seq> {
-    let (mut low, high) = ends(db)?;
-    let Some(since) = since else { return Ok(Seq(low)) };
-    let mut high = high.saturating_add(1);
-    let select = "SELECT at, at + drift FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT 1";
-    let mut statement = db.prepare_cached(select)?;
-    while low < high {
-        let middle = low.midpoint(high);
-        let times = statement.query_row([sql(middle)], |row| Ok((row.get(0)?, row.get(1)?)));
-        let before =
-            times.optional()?.is_some_and(|(at, born): (i64, i64)| at < since.0 && born < since.0);
-        if before { low = middle + 1 } else { high = middle }
-    }
-    Ok(Seq(low))
 }
 
 impl Writer {

@@ -8,7 +8,7 @@ use rusqlite::OptionalExtension;
 
 use crate::give_up::GIVE_UP_MAX;
 use crate::writer::Writer;
-use crate::{lives, sql, unsql};
+use crate::{lives, slices, sql, unsql};
 
 /// Entries of a block that are dropped in one transaction.
 const STEP: u64 = 2_048;
@@ -115,6 +115,8 @@ impl Writer {
         let (from, to) = (number * limits::BLOCK_ENTRIES, (number + 1) * limits::BLOCK_ENTRIES);
         let mut last = true;
         self.transaction(&[], |db| {
+            // nobody is to see a part of it
+            slices::delete(db, number)?;
             let range = "SELECT min(seq) FROM entry WHERE seq >= ?1 AND seq < ?2";
             let first: Option<i64> = db.query_row(range, (sql(from), sql(to)), |row| row.get(0))?;
             let start = first.map_or(to, unsql);

@@ -15,9 +15,10 @@ const TABLES: &str = "
         kind INTEGER NOT NULL,
         at INTEGER NOT NULL,
         drift INTEGER NOT NULL,
-        mark INTEGER NOT NULL
+        mark INTEGER NOT NULL,
+        files BLOB NOT NULL
     );
-    CREATE TABLE payload (seq INTEGER PRIMARY KEY, files BLOB NOT NULL, body BLOB NOT NULL);
+    CREATE TABLE payload (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
     CREATE TABLE life (
         seq INTEGER PRIMARY KEY,
         first INTEGER NOT NULL,
@@ -32,6 +33,20 @@ const TABLES: &str = "
         marks BLOB NOT NULL,
         open BLOB NOT NULL
     );
+    CREATE TABLE slice (
+        no INTEGER PRIMARY KEY,
+        oldest INTEGER NOT NULL,
+        newest INTEGER NOT NULL,
+        earliest INTEGER
+    );
+    CREATE TABLE slice_part (
+        no INTEGER NOT NULL,
+        app INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        members BLOB NOT NULL,
+        PRIMARY KEY (no, app, kind)
+    ) WITHOUT ROWID;
+    CREATE TABLE slice_file (id INTEGER PRIMARY KEY, files BLOB NOT NULL);
     CREATE TABLE attempt (
         n INTEGER PRIMARY KEY,
         seq INTEGER NOT NULL,

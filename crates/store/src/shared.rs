@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use model::{AppId, Clock};
 use queue::{Anchor, BackendError, Engine, Observer, Steady};
+use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use crate::cache::Cache;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     /// A hint for the push worker.
     pub(crate) push: Notify,
     pub(crate) status: Status,
+    /// How often blocks left the memory.
+    forgotten: AtomicU64,
 }
 
 /// Where those who wait for one application's events stand in line: the one who has the turn waits
@@ -89,7 +92,34 @@ impl Shared {
             turns: Mutex::default(),
             push: Notify::new(),
             status: Status::default(),
+            forgotten: AtomicU64::new(0),
         }
+    }
+
+    /// To be called, with the engine locked, when blocks that are written down leave the memory.
+    pub(crate) fn forgot(&self) {
+        self.forgotten.fetch_add(1, Ordering::Release);
+    }
+
+    /// Reads what is on disk and, of what is newer than that, in memory: in one snapshot of the log.
+    /// Blocks that left the memory after the snapshot was taken are newer than what it has of them;
+    /// then it is read again.
+    pub(crate) async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        look: impl Fn(&Connection, &Self) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let shared = Arc::clone(self);
+        let read = move |db: &Connection| {
+            loop {
+                let before = shared.forgotten.load(Ordering::Acquire);
+                let snapshot = db.unchecked_transaction()?;
+                let seen = look(&snapshot, &shared)?;
+                if shared.forgotten.load(Ordering::Acquire) == before {
+                    return Ok(seen);
+                }
+            }
+        };
+        self.readers.read(read).await
     }
 
     /// The engine. No lock is held across an await.

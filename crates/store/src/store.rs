@@ -28,7 +28,7 @@ use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
 use crate::writer::{COMMANDS_WAITING_MAX, Command, Writer};
-use crate::{history, lease, records, replay};
+use crate::{history, lease, records, replay, slices};
 
 /// Milliseconds by which the wall clock may be ahead of the last moment on record: 30 days.
 const LEAP_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -205,6 +205,17 @@ impl Store {
         Ok((db, identity, leases))
     }
 
+    /// Gives every full block its slice.
+    async fn seal(&self) -> Result<(), BackendError> {
+        // the reserve is not for them
+        while !self.shared.status.disk_full.load(Ordering::Acquire) {
+            let built = self.shared.readers.read(slices::build).await?;
+            let Some(slice) = built else { break };
+            self.ask(|answer| Command::Seal(slice, answer)).await??;
+        }
+        Ok(())
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -318,7 +329,8 @@ impl Backend for Store {
         let now = self.shared.steady();
         let woken = self.shared.engine().advance(now);
         self.shared.wake(&woken);
-        self.ask(Command::Upkeep).await?
+        let upkept = self.ask(Command::Upkeep).await?;
+        upkept.and(self.seal().await)
     }
 
     fn health(&self) -> Health {

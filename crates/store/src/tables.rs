@@ -67,19 +67,17 @@ fn write_append(db: &Connection, append: &Append) -> Result<()> {
         Route::Ready => Mark::Open,
         Route::Ignored(reason) => Mark::Closed(reason.into()),
     };
-    db.prepare_cached("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute((
+    db.prepare_cached("INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute((
         sql(entry.seq.0),
         sql(append.app.0),
         entry.kind.code(),
         append.at.0,
         append.born.0 - append.at.0,
         mark.code(),
-    ))?;
-    db.prepare_cached("INSERT INTO payload VALUES (?1, ?2, ?3)")?.execute((
-        sql(entry.seq.0),
         pack_files(&append.files).bytes(),
-        append.payload.as_ref(),
     ))?;
+    let row = (sql(entry.seq.0), append.payload.as_ref());
+    db.prepare_cached("INSERT INTO payload VALUES (?1, ?2)")?.execute(row)?;
     if let Some(later) = &append.later {
         lives::write(db, entry.seq, later)?;
     }

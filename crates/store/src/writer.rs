@@ -23,6 +23,7 @@ use crate::facts::Fact;
 use crate::pack::Packer;
 use crate::reserve::{self, Reserve};
 use crate::shared::Shared;
+use crate::slices::Slice;
 use crate::tables;
 use crate::wal::Wal;
 
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Purge(queue::PurgeRequest, Answer<Result<u64, BackendError>>),
     /// Give these events a new life: how many have one, and how many were looked at.
     Replay(AppId, Vec<Seq>, Answer<Result<(u64, usize), ReplayError>>),
+    /// Write down the slice of a full block.
+    Seal(Slice, Answer<Result<(), BackendError>>),
     /// Expiry, checkpoint, retention, reserve: whatever is due.
     Upkeep(Answer<Result<(), BackendError>>),
     Close(Answer<Result<(), BackendError>>),
@@ -89,6 +92,7 @@ impl Writer {
                 }
                 Command::Purge(request, answer) => reply(answer, self.purge(&request)),
                 Command::Replay(app, events, answer) => reply(answer, self.replay(app, &events)),
+                Command::Seal(slice, answer) => reply(answer, self.seal(&slice)),
                 Command::Upkeep(answer) => reply(answer, self.upkeep()),
                 Command::Close(answer) => {
                     commands.close();
@@ -198,8 +202,11 @@ impl Writer {
                 kept.push(Kept::Settle(settlements));
                 group.written.push(Written::Settle(settled, sender));
             }
-            Command::Purge(..) | Command::Replay(..) | Command::Upkeep(..) | Command::Close(..) => {
-            }
+            Command::Purge(..)
+            | Command::Replay(..)
+            | Command::Seal(..)
+            | Command::Upkeep(..)
+            | Command::Close(..) => {}
         }
         for fact in group.facts.iter().skip(from) {
             tables::write(&self.db, fact, &mut group.settle)?;
@@ -291,6 +298,7 @@ impl Writer {
                 settle @ Command::Settle(..) => retry.push(settle),
                 Command::Purge(..)
                 | Command::Replay(..)
+                | Command::Seal(..)
                 | Command::Upkeep(..)
                 | Command::Close(..) => {}
             }
@@ -453,7 +461,11 @@ fn weight(command: &Command) -> usize {
             let body = |s: &Settlement| s.attempt.as_ref().map_or(0, |attempt| attempt.body.len());
             settlements.iter().map(body).sum()
         }
-        Command::Purge(..) | Command::Replay(..) | Command::Upkeep(..) | Command::Close(..) => 0,
+        Command::Purge(..)
+        | Command::Replay(..)
+        | Command::Seal(..)
+        | Command::Upkeep(..)
+        | Command::Close(..) => 0,
     }
 }
 

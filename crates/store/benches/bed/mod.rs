@@ -31,9 +31,15 @@ impl Clock for Machine {
 pub(crate) fn open(runtime: &Runtime, dir: &Path) -> Arc<Store> {
     let clock = Arc::new(Machine(Instant::now()));
     let store = Store::open(&Options::new(dir), clock, Arc::new(Silent)).unwrap();
+    register(runtime, &store, APP);
+    store
+}
+
+/// Registers an application in PULL mode.
+pub(crate) fn register(runtime: &Runtime, store: &Store, app: AppId) {
     let config = EventConfig { mode: Mode::Pull, delete: true, ..EventConfig::default() };
     let application = Application {
-        id: APP,
+        id: app,
         name: "bench".to_owned(),
         description: String::new(),
         created: Timestamp(0),
@@ -42,9 +48,8 @@ pub(crate) fn open(runtime: &Runtime, dir: &Path) -> Arc<Store> {
         tags: vec![],
     };
     let body = serde_json::to_vec(&application).unwrap().into();
-    let put = vec![RecordPut { key: RecordKey::application(APP), body, terms: vec![] }];
+    let put = vec![RecordPut { key: RecordKey::application(app), body, terms: vec![] }];
     runtime.block_on(store.commit(Commit { put, ..Commit::default() })).unwrap();
-    store
 }
 
 pub(crate) fn event(payload: Bytes) -> NewEvent {

@@ -23,6 +23,8 @@ mod replay;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod slices;
+#[cfg(test)]
 mod upkeep;
 #[cfg(test)]
 mod wal;

@@ -21,6 +21,7 @@ use super::{Launch, drivers};
 use crate::clock::SystemClock;
 use crate::commands::find::{CERTIFICATE, ENDPOINT};
 use crate::failure::{Exit, Failure, chain};
+use crate::keyfile::write_private;
 use crate::metrics::Metrics;
 use crate::ops::{self, Ops};
 
@@ -180,7 +181,8 @@ impl Running {
                 format!("tls.certificate: {}: {error}", certified.files.certificate.display())
             })?;
             let path = self.certificate_file();
-            fs::write(&path, &chain).map_err(|error| format!("{}: {error}", path.display()))
+            write_private(&path, &String::from_utf8_lossy(&chain))
+                .map_err(|error| format!("{}: {error}", path.display()))
         });
         match outcome {
             Ok(()) => tracing::info!("the certificate was read again"),
@@ -201,7 +203,7 @@ impl Running {
     fn write_endpoint(&self) -> Result<(), Failure> {
         let path = self.certificate_file();
         if let Some(certified) = &self.certified {
-            fs::write(&path, &certified.chain)
+            write_private(&path, &String::from_utf8_lossy(&certified.chain))
                 .map_err(|error| Failure::io(path.display(), &error))?;
         }
         let path = self.endpoint_file();

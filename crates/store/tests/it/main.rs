@@ -15,6 +15,8 @@ mod log;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod records;
@@ -24,6 +26,8 @@ mod replay;
 mod restart;
 #[cfg(test)]
 mod slices;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod upkeep;
 #[cfg(test)]

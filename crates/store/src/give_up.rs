@@ -27,15 +27,11 @@ impl Writer {
         wrote
     }
 
-    /// Gives up everything that an application has open.
-    pub(crate) fn give_up_all(&mut self, app: AppId, reason: Reason) -> Result<(), BackendError> {
-        loop {
-            let claimed = self.shared.engine().claim_waiting(app, &[], &[], GIVE_UP_MAX);
-            if claimed.is_empty() {
-                return Ok(());
-            }
-            self.give_up(&claimed, reason)?;
-        }
+    /// Gives up one slice of what a destroyed application has open. The rest is left to upkeep: nobody
+    /// can lease or settle it any more, and others are not to wait for millions of entries.
+    pub(crate) fn bury(&mut self, app: AppId) -> Result<(), BackendError> {
+        let claimed = self.shared.engine().claim_waiting(app, &[], &[], GIVE_UP_MAX);
+        if claimed.is_empty() { Ok(()) } else { self.give_up(&claimed, Reason::Destroyed) }
     }
 
     /// Gives up one slice of what a purge names; how many entries that were.

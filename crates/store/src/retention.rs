@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use model::{AppId, ApplicationStatus, limits};
+use model::{ApplicationStatus, limits};
 use queue::{BackendError, Reason};
 use rusqlite::OptionalExtension;
 
@@ -23,7 +23,7 @@ impl Writer {
         self.shared.status.check()?;
         self.refill();
         self.expire()?;
-        self.bury()?;
+        self.bury_next()?;
         self.checkpoint_if_due()?;
         self.forget_keys()?;
         for _ in 0..STEPS_MAX {
@@ -58,18 +58,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives up what destroyed applications still have, should a crash have come between.
-    fn bury(&mut self) -> Result<(), BackendError> {
+    /// Gives up a slice of what a destroyed application still has.
+    fn bury_next(&mut self) -> Result<(), BackendError> {
         let engine = self.shared.engine();
-        let destroyed: Vec<AppId> = engine
+        let destroyed = engine
             .applications()
             .map(|configured| &configured.application)
             .filter(|application| application.status == ApplicationStatus::Destroyed)
             .map(|application| application.id)
-            .filter(|app| engine.has_open(*app))
-            .collect();
+            .find(|app| engine.has_open(*app));
         drop(engine);
-        destroyed.into_iter().try_for_each(|app| self.give_up_all(app, Reason::Destroyed))
+        destroyed.map_or(Ok(()), |app| self.bury(app))
     }
 
     fn forget_keys(&mut self) -> Result<(), BackendError> {

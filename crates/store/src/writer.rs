@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use model::{AppId, ApplicationStatus, Seq};
 use queue::{
-    BackendError, Commit, CommitError, Committed, Published, Reason, ReplayError, Route, Settled,
+    BackendError, Commit, CommitError, Committed, Published, ReplayError, Route, Settled,
     Settlement, State,
 };
 use rusqlite::Connection;
@@ -130,7 +130,7 @@ impl Writer {
         let destroyed = self.apply(group.facts);
         for app in destroyed {
             // a failure is remembered by the store's status and answered there
-            if let Err(error) = self.give_up_all(app, Reason::Destroyed) {
+            if let Err(error) = self.bury(app) {
                 tracing::error!(%app, %error, "giving up a destroyed application's events");
             }
         }

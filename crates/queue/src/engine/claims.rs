@@ -1,6 +1,6 @@
 //! Claims: what happens to an entry while a settlement, or its giving up, is being written down.
 
-use model::{AppId, EventKind, Handle, Seq};
+use model::{AppId, ApplicationStatus, EventKind, Handle, Seq};
 
 use super::Engine;
 use crate::backend::Settled;
@@ -24,11 +24,14 @@ impl Engine {
         }
         self.recent.forget(now.minus_ms(self.settings.repeat_ms));
         let seq = self.entry_of(handle.event);
+        let gone = self.application(app).is_some_and(|configured| {
+            configured.application.status == ApplicationStatus::Destroyed
+        });
         match self.held.get_mut(&seq) {
             Some(held) if held.app != app => return Settled::Unknown,
             Some(held) if held.is_lease(handle) => {
                 let Hold::Leased { until, .. } = held.hold else { return Settled::Stale };
-                if until <= now {
+                if until <= now || gone {
                     return Settled::Stale;
                 }
                 self.timers.remove(&(until, seq));

@@ -2,7 +2,8 @@
 
 use model::{AppId, ApplicationStatus};
 use queue::{
-    Backend, Commit, CommitError, Load, RecordKey, RecordKind, RecordPut, RecordQuery, State, Term,
+    Backend, Commit, CommitError, Load, RecordKey, RecordKind, RecordPut, RecordQuery, Settled,
+    State, Term,
 };
 
 use crate::harness::{APP, Bed, event};
@@ -140,6 +141,26 @@ async fn unknown_and_destroyed_applications_take_nothing() {
         (State::Dead, "ApplicationDestroyed")
     );
     assert!(bed.publish(vec![event("3")]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_large_destroyed_application_is_buried_piece_by_piece() {
+    let bed = Bed::with(|options| options.durable = false).await;
+    bed.publish((0..25_000).map(|_| event("x")).collect()).await.unwrap();
+    let leased = bed.pull(2).await;
+    bed.configure(APP, |app| app.status = ApplicationStatus::Destroyed).await;
+    let left = bed.store.load(None);
+    assert!(left.ready > 10_000, "nobody waits for all of it: {left:?}");
+    // what is left is as good as gone
+    assert_eq!(bed.settle(&leased, queue::Resolution::Done).await, [Settled::Stale; 2]);
+    assert!(bed.try_pull(1).await.is_err());
+    let bed = bed.crash();
+    for _ in 0..3 {
+        bed.store.tick().await.unwrap();
+    }
+    assert_eq!(bed.store.load(None), Load::default());
+    let row = bed.store.event(APP, leased[0].handle.event).await.unwrap().unwrap().row;
+    assert_eq!((row.state, row.reason), (State::Dead, Some(queue::Reason::Destroyed)));
 }
 
 #[tokio::test]

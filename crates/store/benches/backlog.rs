@@ -1,5 +1,6 @@
 //! What a million waiting events cost: appending beside them, starting on them, holding them in
-//! memory; and what a start costs when one event was never confirmed and a million after it were.
+//! memory, giving them up; and what a start costs when one event was never confirmed and a million
+//! after it were.
 //!
 //! `cargo bench -p store --bench backlog`. Appends are timed in turns, beside the backlog and beside
 //! nothing, in one run. Starts run in processes of their own, so that their memory is theirs.
@@ -18,14 +19,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use queue::{Backend, Commit, Leased, Resolution, Settlement};
+use model::{AppId, ApplicationStatus, EventKind, NewEvent};
+use queue::{Backend, Commit, Leased, PurgeRequest, Resolution, Settlement};
 use store::Store;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::bed::{APP, PAYLOAD, directory, event, open, pull};
+use crate::bed::{APP, PAYLOAD, configuration, directory, event, open, pull, register};
 
+/// An application beside that of the backlog.
+const OTHER: AppId = AppId(2);
 const MILLION: usize = 1_000_000;
 const BATCH: usize = 1_000;
 
@@ -56,6 +60,57 @@ fn beside_a_backlog(runtime: &Runtime) {
     runtime.block_on(backlog.close()).unwrap();
     drop(backlog);
     report("start on the backlog", full.path());
+    given_up(runtime, full.path());
+}
+
+/// How long others wait while a few of a million waiting events are purged, and while the application
+/// that they belong to is destroyed.
+fn given_up(runtime: &Runtime, dir: &Path) {
+    let store = open(runtime, dir);
+    register(runtime, &store, OTHER);
+    let few = || NewEvent { kind: EventKind::RemoveWatermark, ..event(Bytes::new()) };
+    let events = (0..10).map(|_| few()).collect();
+    runtime.block_on(store.commit(Commit { events, ..Commit::default() })).unwrap();
+    let purged = store.clone();
+    let purge = async move {
+        let (states, kinds) = (vec![], vec![EventKind::RemoveWatermark]);
+        assert_eq!(purged.purge(PurgeRequest { app: APP, states, kinds }).await.unwrap(), 10);
+    };
+    meanwhile(runtime, &store, "purging 10 of them", purge);
+    let destroyed = store.clone();
+    let destroy = async move {
+        destroyed.commit(configuration(APP, ApplicationStatus::Destroyed)).await.unwrap();
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while destroyed.load(Some(APP)).ready > 0 {
+            ticks.tick().await;
+            destroyed.tick().await.unwrap();
+        }
+    };
+    meanwhile(runtime, &store, "destroying their application", destroy);
+}
+
+/// Does that while another application's events are appended one by one.
+fn meanwhile(
+    runtime: &Runtime,
+    store: &Arc<Store>,
+    what: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+    let working = runtime.spawn(work);
+    let mut appends = 0;
+    runtime.block_on(async {
+        while !working.is_finished() {
+            let asked = Instant::now();
+            let events = vec![NewEvent { app: OTHER, ..event(Bytes::from(vec![b'x'; PAYLOAD])) }];
+            store.commit(Commit { events, ..Commit::default() }).await.unwrap();
+            slowest = slowest.max(asked.elapsed());
+            appends += 1;
+        }
+        working.await.unwrap();
+    });
+    let (took, slowest) = (began.elapsed().as_secs_f64(), slowest.as_secs_f64() * 1000.0);
+    println!("{what}: {took:.2} s; the slowest of {appends} appends of others {slowest:.1} ms");
 }
 
 fn behind_a_stuck_event(runtime: &Runtime) {

@@ -37,19 +37,24 @@ pub(crate) fn open(runtime: &Runtime, dir: &Path) -> Arc<Store> {
 
 /// Registers an application in PULL mode.
 pub(crate) fn register(runtime: &Runtime, store: &Store, app: AppId) {
+    runtime.block_on(store.commit(configuration(app, ApplicationStatus::On))).unwrap();
+}
+
+/// Writes an application in PULL mode.
+pub(crate) fn configuration(app: AppId, status: ApplicationStatus) -> Commit {
     let config = EventConfig { mode: Mode::Pull, delete: true, ..EventConfig::default() };
     let application = Application {
         id: app,
         name: "bench".to_owned(),
         description: String::new(),
         created: Timestamp(0),
-        status: ApplicationStatus::On,
+        status,
         config,
         tags: vec![],
     };
     let body = serde_json::to_vec(&application).unwrap().into();
     let put = vec![RecordPut { key: RecordKey::application(app), body, terms: vec![] }];
-    runtime.block_on(store.commit(Commit { put, ..Commit::default() })).unwrap();
+    Commit { put, ..Commit::default() }
 }
 
 pub(crate) fn event(payload: Bytes) -> NewEvent {

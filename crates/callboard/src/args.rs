@@ -9,9 +9,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use crate::config::Flag;
 
 mod apps;
+mod drill;
 mod history;
 
 pub use apps::{Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg, Test};
+pub use drill::Drill;
 pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent, Tail};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
@@ -59,6 +61,8 @@ pub enum Command {
     Tail(Tail),
     /// Bring events to a receiver on this machine, without a public address
     Listen(Listen),
+    /// Try your receiver with right and wrong callbacks, and say what it got wrong
+    Drill(Drill),
     /// Deliver events again that were confirmed, given up or ignored
     Replay(Replay),
     /// Make, list and delete API keys

@@ -59,6 +59,7 @@ fn command(command: Command, environment: &Environment) -> Result<(), Failure> {
         Command::Events(args) => runtime()?.block_on(commands::events::run(&args, environment)),
         Command::Tail(args) => runtime()?.block_on(commands::tail::run(&args, environment)),
         Command::Listen(args) => runtime()?.block_on(commands::listen::run(&args, environment)),
+        Command::Drill(args) => runtime()?.block_on(commands::drill::run(&args)),
         Command::Replay(args) => runtime()?.block_on(commands::replay::run(&args, environment)),
         Command::Keys(args) => runtime()?.block_on(commands::keys::run(&args, environment)),
         Command::Apps(args) => runtime()?.block_on(commands::apps::run(&args, environment)),

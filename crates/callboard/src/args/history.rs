@@ -146,7 +146,7 @@ fn state(text: &str) -> Result<String, String> {
 }
 
 /// What ModifyEventConfig takes as SignKey.
-fn sign_key(text: &str) -> Result<String, &'static str> {
+pub(super) fn sign_key(text: &str) -> Result<String, &'static str> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let fits = (1..=32).contains(&text.len()) && plain;
     if fits { Ok(text.to_owned()) } else { Err("letters and digits, at most 32") }

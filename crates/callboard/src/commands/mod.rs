@@ -2,17 +2,20 @@
 //! environment.
 //!
 //! They can do nothing that an API action cannot, apart from what concerns a machine (`config`,
-//! `backup`). Answers go to standard output as JSON lines, words for people to standard error; what
-//! people watch in a terminal (`events`, `tail`, `listen`) is a table unless `--json` is given.
+//! `backup`) or a receiver (`drill`, which talks to no server). Answers go to standard output as
+//! JSON lines, words for people to standard error; what people watch in a terminal (`events`,
+//! `tail`, `listen`, `drill`) is text unless `--json` is given.
 
 pub mod apps;
 pub mod backup;
 pub mod config;
+pub mod drill;
 pub mod events;
 pub mod find;
 pub mod keys;
 pub mod link;
 pub mod listen;
+pub mod outward;
 pub mod publish;
 pub mod pull;
 pub mod replay;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod container;
 #[cfg(test)]
+mod drill;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
 mod lists;

@@ -140,7 +140,7 @@ fn search_path() -> OsString {
 }
 
 /// A port that nobody uses. The guide's receivers bind it themselves, so it is let go here.
-async fn free_port() -> String {
+pub(crate) async fn free_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().port().to_string()
 }

@@ -1,10 +1,9 @@
 //! One post to the receiver: what was pulled becomes the request that PUSH would have sent.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use egress::{Client, Exchange, ExchangeError, Limits, Policy, Request, Roots, SystemResolver};
+use egress::{Client, Exchange, ExchangeError, Request, Roots};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{EventKind, limits};
@@ -14,9 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::super::outward;
 use super::super::terminal::plain;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
 
 /// The deadline of one post, the one that PUSH has by default.
@@ -113,26 +113,10 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    /// A way to that receiver. Whoever gives the address sits at this machine, so private addresses
-    /// are allowed.
+    /// A way to that receiver.
     pub(super) fn new(url: &str, keys: Keys) -> Result<Self, Failure> {
-        let refuse = |reason: String| {
-            let hint = "write http://localhost:3000/hook";
-            Failure::new(Exit::Usage, format!("--forward `{url}`: {reason}; {hint}"))
-        };
-        let parsed = Url::parse(url).map_err(|error| refuse(error.to_string()))?;
-        let everywhere = ["0.0.0.0/0", "::/0"].into_iter();
-        let policy = Policy {
-            allow: everywhere.filter_map(|block| block.parse().ok()).collect(),
-            allow_loopback: true,
-            ..Policy::default()
-        };
-        policy.check_url(&parsed).map_err(|error| refuse(error.to_string()))?;
-        let resolver = Arc::new(SystemResolver::default());
-        let client = Client::new(policy, resolver, Roots::default(), Limits::default()).map_err(
-            |error| Failure::new(Exit::Config, format!("TLS cannot be set up: {error}")),
-        )?;
-        Ok(Self { client, url: parsed, keys, away: AtomicBool::new(false) })
+        let (client, url) = outward::receiver("--forward", url, Roots::default())?;
+        Ok(Self { client, url, keys, away: AtomicBool::new(false) })
     }
 
     pub(super) const fn url(&self) -> &Url {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{AppId, EventId, EventKind, FileId, NewEvent, Timestamp};
+use model::{AppId, EventId, EventKind, FileId, NewEvent, Seq, Timestamp};
 use queue::{
     Backend, Commit, EventQuery, Leased, Reason, ReplayRequest, Resolution, Selection, Settlement,
     State,
@@ -51,6 +51,7 @@ fn main() {
     println!("{events} events in {:.0} s, {}", began.elapsed().as_secs_f64(), sizes(long.path()));
     pages(&runtime, &store, events, middle);
     hot_path(&runtime, &store, &other);
+    among_replays(&runtime, &store);
     runtime.block_on(other.close()).unwrap();
     runtime.block_on(store.close()).unwrap();
 }
@@ -200,6 +201,34 @@ fn replay(runtime: &Runtime, store: &Store) {
         }
     }
     times.print(&format!("choose all {count} dead to replay"));
+}
+
+/// Pages of two blocks of which every event was replayed.
+fn among_replays(runtime: &Runtime, store: &Store) {
+    let (states, kinds) = (vec![State::Done], vec![]);
+    let select = Selection::Matching { states, kinds, since: None, until: None };
+    let mut request =
+        ReplayRequest { app: APP, select, dry_run: false, limit: 1_000, cursor: None };
+    let (mut times, mut count) = (Times::default(), 0);
+    while count < 32_000 && (count == 0 || request.cursor.is_some()) {
+        let began = Instant::now();
+        let replayed = runtime.block_on(store.replay(request.clone())).unwrap();
+        times.0.push(began.elapsed());
+        (count, request.cursor) = (count + replayed.count, replayed.cursor);
+        runtime.block_on(settle(store));
+    }
+    times.print("replay 1,000 done");
+    // of those that were replayed
+    let first = runtime.block_on(oldest(store));
+    let states = vec![State::Dead];
+    let dead = EventQuery { states, until: Some(Timestamp(first.0 + 200)), ..query() };
+    walk(runtime, store, "a rare state among replayed", &dead, 200);
+}
+
+async fn oldest(store: &Store) -> Timestamp {
+    let newest = store.history(EventQuery { limit: 1, ..query() }).await.unwrap().events;
+    let id = EventId { first_seq: Seq(1), ..newest.first().unwrap().id };
+    stated(store, id).await
 }
 
 #[derive(Default)]

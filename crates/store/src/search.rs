@@ -25,6 +25,9 @@ use crate::{sql, unsql};
 /// Entries that are scanned in one go.
 const SCAN: u64 = 1_024;
 
+/// Lives of one event that are read one by one; beyond it the latest is asked for.
+const LIVES: u32 = 8;
+
 /// Prices, in entries scanned: all of them take a quarter of a microsecond or a little more.
 mod price {
     /// Looking into a slice, and at the marks of its block.
@@ -266,18 +269,9 @@ impl<'a> Search<'a> {
         kept.meet(hits);
         self.open_in_states(number, &mut kept)?;
         // an event that has later lives is in the state of the latest
-        let select = "SELECT first FROM life WHERE first >= ?1 AND first < ?2
-                      ORDER BY first LIMIT 1";
-        let mut statement = self.db.prepare_cached(select)?;
-        let mut next = from;
-        loop {
-            let range = (sql(next.0), sql(to.0));
-            let first: Option<i64> = statement.query_row(range, |row| row.get(0)).optional()?;
-            let Some(first) = first.map(|first| Seq(unsql(first))) else { break };
-            self.spend(price::EVENT);
-            next = first.next();
+        for (first, latest) in self.replayed(from, to)? {
             if hits.contains(first) {
-                let latest = lives::latest(self.db, first)?;
+                self.spend(1);
                 let state = self.blocks.state(self.db, self.shared, latest)?;
                 let state = state.map_or(State::Ready, |(state, _)| state);
                 if self.filter.wants_state(state) { kept.insert(first) } else { kept.remove(first) }
@@ -285,6 +279,41 @@ impl<'a> Search<'a> {
         }
         *hits = kept;
         Ok(())
+    }
+
+    /// First lives of a stretch that have later ones, each with its latest.
+    fn replayed(&mut self, from: Seq, to: Seq) -> Result<Vec<(Seq, Seq)>> {
+        let select = "SELECT first, seq FROM life WHERE first >= ?1 AND first < ?2
+                      ORDER BY first, seq";
+        let db = self.db;
+        let mut statement = db.prepare_cached(select)?;
+        let mut found: Vec<(Seq, Seq)> = Vec::new();
+        let mut next = from;
+        'on: loop {
+            let mut rows = statement.query((sql(next.0), sql(to.0)))?;
+            let mut lives = 0;
+            while let Some(row) = rows.next()? {
+                self.spend(1);
+                let (first, seq) = (Seq(unsql(row.get(0)?)), Seq(unsql(row.get(1)?)));
+                match found.last_mut() {
+                    Some((known, latest)) if *known == first => {
+                        (*latest, lives) = (seq, lives + 1);
+                        // one that was replayed without end is not to be read to its end
+                        if lives > LIVES {
+                            *latest = lives::latest(db, first)?;
+                            self.spend(price::EVENT);
+                            next = first.next();
+                            continue 'on;
+                        }
+                    }
+                    _ => {
+                        lives = 1;
+                        found.push((first, seq));
+                    }
+                }
+            }
+            return Ok(found);
+        }
     }
 
     /// Marks do not tell the open states apart; the engine does.

@@ -5,6 +5,8 @@ use queue::Configured;
 use queue::circuit::{Allowance, Circuit, Rules};
 use url::Url;
 
+use crate::pace::Pace;
+
 /// What may be leased for an application now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
@@ -54,31 +56,43 @@ pub(crate) struct Lane {
     pub(crate) address: String,
     pub(crate) circuit: Circuit,
     pub(crate) in_flight: usize,
+    pub(crate) pace: Pace,
+}
+
+/// What holds for every lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) rules: Rules,
+    /// Attempts a second; 0: no limit.
+    pub(crate) per_second: u32,
 }
 
 impl Lane {
-    pub(crate) fn new(configured: &Configured, rules: Rules) -> Self {
+    pub(crate) fn new(configured: &Configured, terms: Terms) -> Self {
         let course = configured.course;
         let address = address(&configured.application.config.notification_url);
-        Self { course, address, circuit: Circuit::new(rules), in_flight: 0 }
+        let (circuit, pace) = (Circuit::new(terms.rules), Pace::new(terms.per_second));
+        Self { course, address, circuit, in_flight: 0, pace }
     }
 
     /// Takes note of the configuration; a new course gets a new circuit. False: the configuration is
     /// an earlier one.
-    pub(crate) fn follow(&mut self, configured: &Configured, rules: Rules) -> bool {
+    pub(crate) fn follow(&mut self, configured: &Configured, terms: Terms) -> bool {
         if configured.course > self.course {
-            *self = Self { in_flight: self.in_flight, ..Self::new(configured, rules) };
+            let (in_flight, pace) = (self.in_flight, self.pace.clone());
+            *self = Self { in_flight, pace, ..Self::new(configured, terms) };
         }
         configured.course == self.course
     }
 
     /// What may be leased, when at most `share` attempts are this application's.
-    pub(crate) fn admission(&self, share: usize, now: Mono) -> Option<Admission> {
+    pub(crate) fn admission(&mut self, share: usize, now: Mono) -> Option<Admission> {
         let (max, probe) = match self.circuit.allowance(now) {
             Allowance::Flow(cap) => (cap.min(share).saturating_sub(self.in_flight), false),
             Allowance::Probe => (share.min(1), true),
             Allowance::Hold(_) => (0, false),
         };
+        let max = self.pace.allowed(now).map_or(max, |allowed| max.min(allowed));
         (max > 0).then_some(Admission { max, probe, course: self.course })
     }
 
@@ -100,8 +114,8 @@ impl Lane {
     }
 
     /// Whether forgetting it would change nothing.
-    pub(crate) fn is_idle(&self, rules: Rules) -> bool {
-        self.in_flight == 0 && self.circuit == Circuit::new(rules)
+    pub(crate) fn is_idle(&mut self, terms: Terms, now: Mono) -> bool {
+        self.in_flight == 0 && self.circuit == Circuit::new(terms.rules) && self.pace.is_full(now)
     }
 }
 

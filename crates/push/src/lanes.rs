@@ -9,30 +9,30 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{AppId, EventId, Mono};
-use queue::circuit::Rules;
 use queue::{Configured, Pulse};
 use tokio::sync::Notify;
 
-use crate::lane::{Admission, DeliveryState, Lane};
+use crate::lane::{Admission, DeliveryState, Lane, Terms};
 
 #[derive(Debug, Default)]
 struct Inner {
     lanes: HashMap<AppId, Lane>,
     in_flight: usize,
+    paced_until: Option<Mono>,
 }
 
 /// The lanes of a worker.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     inner: Mutex<Inner>,
-    rules: Rules,
+    terms: Terms,
     total: usize,
     freed: Notify,
 }
 
 impl Lanes {
-    pub(crate) fn new(rules: Rules, total: usize) -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::default(), rules, total, freed: Notify::new() })
+    pub(crate) fn new(terms: Terms, total: usize) -> Arc<Self> {
+        Arc::new(Self { inner: Mutex::default(), terms, total, freed: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -58,13 +58,23 @@ impl Lanes {
     pub(crate) fn admit(&self, configured: &Configured, now: Mono) -> Option<Admission> {
         let mut inner = self.lock();
         let free = self.total.saturating_sub(inner.in_flight);
-        let new = || Lane::new(configured, self.rules);
+        let new = || Lane::new(configured, self.terms);
         let lane = inner.lanes.entry(configured.application.id).or_insert_with(new);
-        if !lane.follow(configured, self.rules) {
+        if !lane.follow(configured, self.terms) {
             return None;
         }
         let share = (free / 2).max(1);
-        lane.admission(share, now)
+        let admission = lane.admission(share, now);
+        if admission.is_none() && lane.pace.allowed(now) == Some(0) {
+            let until = now.plus_ms(lane.pace.wait_ms());
+            inner.paced_until = Some(inner.paced_until.map_or(until, |other| other.min(until)));
+        }
+        admission
+    }
+
+    /// When the first application that its pace held back since the last call may go on.
+    pub(crate) fn paced_until(&self) -> Option<Mono> {
+        self.lock().paced_until.take()
     }
 
     /// Takes a place for each of these leased events. A probe is announced to the circuit.
@@ -81,6 +91,7 @@ impl Lanes {
         let place = |event| Place { lanes: Arc::clone(self), app, event, course, probe };
         let places: Vec<Place> = events.map(place).collect();
         lane.in_flight += places.len();
+        lane.pace.take(places.len());
         inner.in_flight += places.len();
         if probe && !places.is_empty() && lane.course == course {
             lane.circuit.probe_started();
@@ -91,9 +102,9 @@ impl Lanes {
 
     /// The applications whose circuit is worth a look at whether they still push; forgets those with
     /// nothing to remember.
-    pub(crate) fn prune(&self) -> Vec<AppId> {
+    pub(crate) fn prune(&self, now: Mono) -> Vec<AppId> {
         let mut inner = self.lock();
-        inner.lanes.retain(|_, lane| !lane.is_idle(self.rules));
+        inner.lanes.retain(|_, lane| !lane.is_idle(self.terms, now));
         inner.lanes.iter().filter(|(_, lane)| lane.in_flight == 0).map(|(app, _)| *app).collect()
     }
 
@@ -127,7 +138,7 @@ impl Lanes {
     /// Forgets what was learnt about an application on an earlier course.
     pub(crate) fn review(&self, configured: &Configured) {
         if let Some(lane) = self.lock().lanes.get_mut(&configured.application.id) {
-            lane.follow(configured, self.rules);
+            lane.follow(configured, self.terms);
         }
     }
 
@@ -209,6 +220,8 @@ impl Drop for Place {
 mod tests {
     use model::{Application, ApplicationStatus, EventConfig, Seq, Timestamp};
 
+    use queue::circuit::Rules;
+
     use super::*;
 
     const APP: AppId = AppId(1);
@@ -234,6 +247,10 @@ mod tests {
         (1..).map(|n| EventId { origin: 1, first_seq: Seq(n) }).take(count)
     }
 
+    fn terms() -> Terms {
+        Terms { rules: Rules::default(), per_second: 0 }
+    }
+
     fn fail(lanes: &Arc<Lanes>, configured: &Configured) {
         let admission = lanes.admit(configured, Mono(0)).unwrap();
         for mut place in lanes.begin(APP, admission, events(5)) {
@@ -243,7 +260,7 @@ mod tests {
 
     #[test]
     fn places_are_freed_when_dropped() {
-        let lanes = Lanes::new(Rules::default(), 100);
+        let lanes = Lanes::new(terms(), 100);
         let admission = lanes.admit(&course(0), Mono(0)).unwrap();
         assert_eq!(admission, Admission { max: 16, probe: false, course: 0 });
         let places = lanes.begin(APP, admission, events(16));
@@ -254,7 +271,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_that_is_left() {
-        let lanes = Lanes::new(Rules::default(), 16);
+        let lanes = Lanes::new(terms(), 16);
         let mut places = Vec::new();
         let mut shares = Vec::new();
         for app in (1..=5).map(AppId) {
@@ -267,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_attempt_on_an_old_course_says_nothing_about_the_new_one() {
-        let lanes = Lanes::new(Rules::default(), 100);
+        let lanes = Lanes::new(terms(), 100);
         let admission = lanes.admit(&course(0), Mono(0)).unwrap();
         let old = lanes.begin(APP, admission, events(5));
         lanes.admit(&course(1), Mono(0)).unwrap();
@@ -283,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_follows_a_new_course_speaks_of_that() {
-        let lanes = Lanes::new(Rules::default(), 100);
+        let lanes = Lanes::new(terms(), 100);
         let admission = lanes.admit(&course(0), Mono(0)).unwrap();
         for mut place in lanes.begin(APP, admission, events(5)) {
             place.follow(&course(1));
@@ -302,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_is_dropped_untold_may_go_out_again() {
-        let lanes = Lanes::new(Rules::default(), 100);
+        let lanes = Lanes::new(terms(), 100);
         fail(&lanes, &course(0));
         let probe = Admission { max: 1, probe: true, course: 0 };
         for _ in 0..2 {
@@ -315,11 +332,11 @@ mod tests {
 
     #[test]
     fn what_need_not_be_remembered_is_forgotten() {
-        let lanes = Lanes::new(Rules::default(), 100);
+        let lanes = Lanes::new(terms(), 100);
         lanes.admit(&course(0), Mono(0)).unwrap();
-        assert_eq!(lanes.prune(), []);
+        assert_eq!(lanes.prune(Mono(0)), []);
         fail(&lanes, &course(0));
-        assert_eq!(lanes.prune(), [APP]);
+        assert_eq!(lanes.prune(Mono(0)), [APP]);
         lanes.forget(APP);
         assert!(lanes.admit(&course(0), Mono(0)).is_some());
     }

@@ -15,6 +15,7 @@
 pub mod jitter;
 mod lane;
 mod lanes;
+mod pace;
 mod retry_after;
 mod sender;
 mod settings;

@@ -15,6 +15,8 @@ pub struct Settings {
     pub per_application: usize,
     /// Attempts under way in all.
     pub total: usize,
+    /// Attempts a second that begin for one application; 0: as many as may be under way.
+    pub per_second: u32,
     /// Whether the body carries the unused members as null (`push.unused_members = "null"`).
     pub unused_members_null: bool,
     /// The `User-Agent` of callbacks.
@@ -28,6 +30,7 @@ impl Default for Settings {
             attempt_ms: limits::PUSH_ATTEMPT_MS,
             per_application: limits::PUSH_IN_FLIGHT_PER_APPLICATION,
             total: limits::PUSH_IN_FLIGHT_TOTAL,
+            per_second: 0,
             unused_members_null: false,
             user_agent: HeaderValue::from_static(concat!("Callboard/", env!("CARGO_PKG_VERSION"))),
         }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::jitter::Jitter;
-use crate::lane::DeliveryState;
+use crate::lane::{DeliveryState, Terms};
 use crate::lanes::{Lanes, Place};
 use crate::sender::{Delivery, Sender, Sent};
 use crate::settings::Settings;
@@ -118,7 +118,8 @@ impl Worker {
         let rules = Rules { in_flight_max: settings.per_application.max(1), ..Rules::default() };
         let sender = Sender::new(client, master, Arc::clone(&clock), &settings);
         let hold = Duration::from_millis(settings.hold_ms());
-        let lanes = Lanes::new(rules, settings.total.max(1));
+        let terms = Terms { rules, per_second: settings.per_second };
+        let lanes = Lanes::new(terms, settings.total.max(1));
         let inner = Inner {
             backend,
             sender,
@@ -148,12 +149,19 @@ impl Worker {
                 () = stop.cancelled() => break,
                 () = self.inner.backend.hint() => {}
                 () = self.inner.lanes.freed() => {}
-                () = tokio::time::sleep(Duration::from_millis(TICK_MS)) => {}
+                () = tokio::time::sleep(self.pause()) => {}
             }
         }
         while !self.inner.lanes.is_quiet() {
             self.inner.lanes.freed().await;
         }
+    }
+
+    /// How long to wait for a hint: to the next tick, or until an application's pace lets it go on.
+    fn pause(&self) -> Duration {
+        let now = self.inner.clock.now().mono;
+        let paced = self.inner.lanes.paced_until().map(|until| until.since_ms(now).max(1));
+        Duration::from_millis(paced.unwrap_or(TICK_MS).min(TICK_MS))
     }
 
     /// Begins every attempt that may begin now: one visit to each application that has something
@@ -274,7 +282,7 @@ impl Worker {
             return;
         }
         inner.sender.sweep();
-        for app in inner.lanes.prune() {
+        for app in inner.lanes.prune(now) {
             match inner.pushing(app).await {
                 Ok(None) => inner.lanes.forget(app),
                 Ok(Some(configured)) => inner.lanes.review(&configured),

@@ -185,7 +185,8 @@ impl Check<'_> {
         self.within("push.in_flight", to_u64(push.in_flight), 1, 10_000)?;
         let most = to_u64(push.in_flight);
         let each = to_u64(push.in_flight_per_application);
-        self.within("push.in_flight_per_application", each, 1, most)
+        self.within("push.in_flight_per_application", each, 1, most)?;
+        self.within("push.per_second", push.per_second.into(), 0, 100_000)
     }
 
     fn allow_targets(&self, push: &Push) -> Result<Vec<Cidr>, ConfigError> {
@@ -297,6 +298,7 @@ mod tests {
             ("pull.lease", |s| s.pull.lease = Span::from_ms(1)),
             ("push.timeout", |s| s.push.timeout = Span::from_ms(60_000)),
             ("push.in_flight_per_application", |s| s.push.in_flight = 1),
+            ("push.per_second", |s| s.push.per_second = 100_001),
             ("push.allow_targets", |s| s.push.allow_targets = vec!["10.0.0.0/33".to_owned()]),
             ("limits.per_second", |s| {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);

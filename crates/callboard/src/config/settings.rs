@@ -142,6 +142,8 @@ pub struct Push {
     pub in_flight: usize,
     /// Attempts under way for one application.
     pub in_flight_per_application: usize,
+    /// Attempts a second that begin for one application; 0: no limit.
+    pub per_second: u32,
 }
 
 impl Default for Push {
@@ -159,6 +161,7 @@ impl Default for Push {
             give_up_after: Span::from_ms(48 * 3600 * 1000),
             in_flight: limits::PUSH_IN_FLIGHT_TOTAL,
             in_flight_per_application: limits::PUSH_IN_FLIGHT_PER_APPLICATION,
+            per_second: 0,
         }
     }
 }

@@ -144,6 +144,10 @@ pub const SETTINGS: &[Setting] = &[
         words: &["Attempts under way at once for one application."],
     },
     Setting {
+        name: "push.per_second",
+        words: &["Attempts a second that begin for one application. 0: no limit."],
+    },
+    Setting {
         name: "limits.per_second",
         words: &[
             "Calls per key, action and second; 0 is none. Actions that are not named have none.",

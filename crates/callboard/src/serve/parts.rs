@@ -240,6 +240,7 @@ pub(super) fn worker(config: &Config, base: &Base, policy: &Policy) -> Result<Wo
         attempt_ms: config.push.timeout.ms(),
         per_application: config.push.in_flight_per_application,
         total: config.push.in_flight,
+        per_second: config.push.per_second,
         unused_members_null: config.push.unused_members == UnusedMembers::Null,
         ..push::Settings::default()
     };

@@ -11,3 +11,5 @@ mod delivery;
 mod hostile;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod scenarios;

@@ -14,7 +14,7 @@ use crate::bed::{APP, Bed, settings};
 const SOON: Duration = Duration::from_secs(20);
 
 /// Runs the worker, and the store's clockwork, until dropped.
-fn running(bed: &Bed) -> [AbortOnDropHandle<()>; 2] {
+pub(crate) fn running(bed: &Bed) -> [AbortOnDropHandle<()>; 2] {
     let (worker, stop) = (bed.worker.clone(), bed.stop.clone());
     let tracker = bed.tracker.clone();
     let run = async move { worker.run(tracker, stop).await };

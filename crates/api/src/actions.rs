@@ -116,6 +116,10 @@ impl Gateway {
                 let application = gate.application(request.sub_app_id).await?;
                 library::commit_upload(self.library(), &application, request).await
             }
+            Action::ParseStreamingManifest(request) => {
+                gate.account()?;
+                library::parse_streaming_manifest(&request)
+            }
             Action::DeleteMedia(request) => {
                 let application = gate.application(request.sub_app_id).await?;
                 library::delete_media(self.library(), &application, request).await

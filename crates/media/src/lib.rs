@@ -11,6 +11,7 @@
 
 pub mod catalogue;
 mod commit;
+mod dash;
 mod delete;
 mod describe;
 mod destroyed;
@@ -18,8 +19,10 @@ mod digest;
 mod error;
 mod incoming;
 mod library;
+pub mod manifest;
 mod objects;
 mod place;
+pub mod playlist;
 pub mod probe;
 mod random;
 mod record;
@@ -32,6 +35,7 @@ mod upload;
 mod writing;
 
 pub use commit::Uploaded;
+pub use dash::MpdError;
 pub use error::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError};
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

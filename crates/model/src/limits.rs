@@ -141,6 +141,12 @@ pub const PART_BYTES_MIN: u64 = 1024 * 1024;
 pub const PART_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Bytes of one upload session (COS objects end at 48.82 TB; disks here end sooner).
 pub const SESSION_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+/// Bytes of a playlist or manifest that are read: 10,000 segments with long names and a key each.
+pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Segments or playlists that one playlist may name: with byte ranges there are more than objects.
+pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
+/// Depth of a DASH manifest's elements: files are named seven levels deep.
+pub const MPD_DEPTH_MAX: usize = 32;
 /// FileIds of DescribeMediaInfos (documented).
 pub const DESCRIBE_MEDIA_MAX: usize = 20;
 /// Characters of SourceContext (documented).

@@ -30,7 +30,9 @@ pub use account::{
 pub use delivery::{DescribeDelivery, ResumeDelivery, TestNotification};
 pub use event_config::{DescribeEventConfig, ModifyEventConfig};
 pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
-pub use media::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
+pub use media::{
+    ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
+};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
 pub use replay::{ReplayEvents, ReplaySelection};
@@ -94,6 +96,7 @@ actions! {
     DescribeEventsState: |request| request.sub_app_id,
     ApplyUpload: |request| request.sub_app_id,
     CommitUpload: |request| request.sub_app_id,
+    ParseStreamingManifest: |_request| None,
     DeleteMedia: |request| request.sub_app_id,
     DescribeMediaInfos: |request| request.sub_app_id,
     CreateSubAppId: |_request| None,

@@ -61,6 +61,8 @@ codes! {
     InvalidParameterValueFileIdsEmpty = "InvalidParameterValue.FileIdsEmpty",
     /// FileIds holds too many.
     InvalidParameterValueFileIdsOverLimit = "InvalidParameterValue.FileIdsOverLimit",
+    /// The manifest cannot be read, or names what it may not.
+    InvalidParameterValueMediaManifestContent = "InvalidParameterValue.MediaManifestContent",
     /// MediaStoragePath is not acceptable.
     InvalidParameterValueMediaStoragePath = "InvalidParameterValue.MediaStoragePath",
     /// MediaType is no known type.

@@ -38,6 +38,8 @@ pub enum Reply {
     ApplyUpload(ApplyUploadReply),
     /// CommitUpload.
     CommitUpload(CommitUploadReply),
+    /// ParseStreamingManifest.
+    Manifest(ManifestReply),
     /// DescribeMediaInfos.
     MediaInfos(MediaInfosReply),
     /// CreateSubAppId.
@@ -81,6 +83,7 @@ impl Reply {
             Self::EventsState(reply) => serde_json::to_writer(out, reply)?,
             Self::ApplyUpload(reply) => serde_json::to_writer(out, reply)?,
             Self::CommitUpload(reply) => serde_json::to_writer(out, reply)?,
+            Self::Manifest(reply) => serde_json::to_writer(out, reply)?,
             Self::MediaInfos(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppIds(reply) => serde_json::to_writer(out, reply)?,
@@ -191,6 +194,14 @@ pub struct CommitUploadReply {
     pub media_url: String,
     /// Where the cover is; empty: none was uploaded.
     pub cover_url: String,
+}
+
+/// The files that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ManifestReply {
+    /// Relative paths, each once.
+    pub media_segment_set: Vec<String>,
 }
 
 /// What is known of some files.

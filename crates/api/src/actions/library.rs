@@ -1,14 +1,17 @@
-//! ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos: the library's operations as actions.
+//! ApplyUpload, CommitUpload, ParseStreamingManifest, DeleteMedia, DescribeMediaInfos: the library's operations as actions.
 //!
 //! What happens is decided in `media`; here its errors become codes. The codes are the documented ones
 //! of each action where there is one, and `InvalidParameterValue` naming the member where not.
 
 use std::sync::Arc;
 
+use media::manifest::{self, ManifestType};
 use media::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, Library};
 use model::{AppId, Application};
-use wire::action::{ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos};
-use wire::reply::{ApplyUploadReply, CommitUploadReply, TempCertificate};
+use wire::action::{
+    ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
+};
+use wire::reply::{ApplyUploadReply, CommitUploadReply, ManifestReply, TempCertificate};
 use wire::{ApiError, Code, Reply, Secret};
 
 use crate::faults;
@@ -51,6 +54,21 @@ pub(crate) async fn commit_upload(
         media_url: uploaded.media_url,
         cover_url: uploaded.cover_url,
     }))
+}
+
+/// ParseStreamingManifest: what else must be uploaded with a manifest.
+pub(crate) fn parse_streaming_manifest(
+    request: &ParseStreamingManifest,
+) -> Result<Reply, ApiError> {
+    let kind = match request.manifest_type.to_ascii_lowercase().as_str() {
+        "" | "m3u8" => ManifestType::M3u8,
+        "mpd" => ManifestType::Mpd,
+        _ => return Err(ApiError::invalid_value("ManifestType", &request.manifest_type)),
+    };
+    let files = manifest::files(kind, &request.media_manifest_content).map_err(|error| {
+        ApiError::new(Code::InvalidParameterValueMediaManifestContent, sentence(&error))
+    })?;
+    Ok(Reply::Manifest(ManifestReply { media_segment_set: files }))
 }
 
 /// DeleteMedia: a media, or its original, goes.

@@ -17,6 +17,7 @@ mod delivery;
 mod hostile;
 mod keys;
 mod language;
+mod manifest;
 mod message;
 mod order;
 mod pages;

@@ -85,6 +85,17 @@ pub struct CommitUpload {
     pub vod_session_key: Secret,
 }
 
+/// Asks which files a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ParseStreamingManifest {
+    /// The text of the manifest.
+    pub media_manifest_content: String,
+    /// `m3u8` or `mpd`; empty: `m3u8`.
+    #[serde(default)]
+    pub manifest_type: String,
+}
+
 /// Deletes a file or parts of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -111,4 +122,4 @@ pub struct DescribeMediaInfos {
     pub filters: Vec<String>,
 }
 
-super::plain_requests!(CommitUpload DeleteMedia DescribeMediaInfos);
+super::plain_requests!(CommitUpload ParseStreamingManifest DeleteMedia DescribeMediaInfos);

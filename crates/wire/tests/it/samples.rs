@@ -13,9 +13,9 @@ use wire::event::task::{
 use wire::reply::{
     ApplyUploadReply, CommitUploadReply, DeliveryReply, DeliveryState, EventAttempt,
     EventConfigReply, EventDetailReply, EventInfo, EventsStateReply, HistoryReply, KeyInfo,
-    KeyReply, KeysReply, MediaInfo, MediaInfosReply, PublishResult, PublishedReply, PurgedReply,
-    ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo,
-    SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
+    KeyReply, KeysReply, ManifestReply, MediaInfo, MediaInfosReply, PublishResult, PublishedReply,
+    PurgedReply, ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply,
+    SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -238,6 +238,9 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             file_id: FILE,
             media_url: "http://127.0.0.1:8800/media/a/b.mp4".to_owned(),
             cover_url: String::new(),
+        }),
+        ActionName::ParseStreamingManifest => Reply::Manifest(ManifestReply {
+            media_segment_set: vec!["v0/a.ts".to_owned(), "v0/b.ts".to_owned()],
         }),
         ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
         ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),

@@ -10,10 +10,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::find;
+use super::printer::Printer;
 use crate::args::Server;
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::out;
 
 /// How long to wait before a server that is away is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -24,6 +24,7 @@ pub struct Link<'a> {
     server: &'a Server,
     environment: &'a Environment,
     client: Client,
+    printer: Printer,
     stop: CancellationToken,
     came_back: bool,
 }
@@ -33,10 +34,11 @@ impl<'a> Link<'a> {
     pub fn open(
         server: &'a Server,
         environment: &'a Environment,
+        printer: Printer,
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
         let client = find::client(server, environment)?;
-        Ok(Self { server, environment, client, stop, came_back: false })
+        Ok(Self { server, environment, client, printer, stop, came_back: false })
     }
 
     /// The client as it is now, for calls whose failure is to be told at once.
@@ -61,7 +63,8 @@ impl<'a> Link<'a> {
                 answered => {
                     if away {
                         self.came_back = true;
-                        out::note(format_args!("{} answers again", self.client.endpoint()));
+                        let endpoint = self.client.endpoint();
+                        self.printer.note(format_args!("{endpoint} answers again"));
                     }
                     return answered;
                 }
@@ -70,7 +73,7 @@ impl<'a> Link<'a> {
                 return Err(error);
             }
             if !std::mem::replace(&mut away, true) {
-                out::note(format_args!("{error}; trying again until it answers"));
+                self.printer.note(format_args!("{error}; trying again until it answers"));
             }
             let _stopped = self.stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
             self.find_again();

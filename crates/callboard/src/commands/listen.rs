@@ -9,6 +9,7 @@ mod forward;
 mod mode;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,40 +22,47 @@ use tokio_util::sync::CancellationToken;
 use self::forward::{Event, Forward, Keys, Posted};
 use self::mode::Mode;
 use super::link::Link;
-use super::terminal::say;
-use super::{items, print, with_app};
+use super::printer::Printer;
+use super::{items, with_app};
 use crate::args::Listen;
 use crate::clock;
 use crate::config::Environment;
 use crate::failure::{Exit, Failure};
-use crate::out;
 use crate::serve::Signals;
 
 /// Posts under way at once: few, so that sixteen that hang still end within a lease of 30 s.
 const UNDER_WAY_MAX: usize = 4;
 /// Events whose attempts are counted; beyond that the counts begin again.
 const COUNTED_MAX: usize = 65_536;
+/// How long the stop waits for somebody to read of one event.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The pause after a poll that the server answered with nothing at once.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs the command until it is interrupted.
 pub async fn run(args: &Listen, environment: &Environment) -> Result<(), Failure> {
     let keys = Keys { sign_key: args.sign_key.clone(), secret: args.signing_secret.clone() };
-    let forward = Arc::new(Forward::new(&args.forward, keys)?);
+    let printer = Printer::start()?;
+    let forward = Arc::new(Forward::new(&args.forward, keys, printer.clone())?);
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
     let stop = CancellationToken::new();
-    let link = Link::open(&args.target.server, environment, stop.clone())?;
-    let mode = Mode::take(link.client(), args.target.app, args.pull).await?;
-    out::note(format_args!(
+    let link = Link::open(&args.target.server, environment, printer.clone(), stop.clone())?;
+    let mode = Mode::take(link.client(), args.target.app, args.pull, printer.clone()).await?;
+    printer.note(format_args!(
         "Forwarding events of {} to {}; Ctrl-C ends it.",
         link.client().endpoint(),
         forward.url()
     ));
-    let mut session =
-        Session { args, link, mode, forward, stop: stop.clone(), attempts: HashMap::new() };
+    let attempts = HashMap::new();
+    let mut session = Session { args, link, mode, forward, printer, stop: stop.clone(), attempts };
+    let printer = session.printer.clone();
     let interrupted = async {
-        signals.next().await;
+        // what the receiver has taken is confirmed even if nobody reads of it
+        tokio::select! {
+            () = signals.next() => {}
+            () = printer.failed() => {}
+        }
         stop.cancel();
         signals.next().await;
     };
@@ -63,7 +71,8 @@ pub async fn run(args: &Listen, environment: &Environment) -> Result<(), Failure
         () = interrupted => Err(Failure::new(Exit::Refused, "stopped at once")),
     };
     session.mode.restore(session.link.client()).await;
-    ended
+    let written = printer.finish().await;
+    ended.and(written)
 }
 
 struct Session<'a> {
@@ -71,6 +80,7 @@ struct Session<'a> {
     link: Link<'a>,
     mode: Mode,
     forward: Arc<Forward>,
+    printer: Printer,
     stop: CancellationToken,
     /// How often each event was posted, until it is confirmed.
     attempts: HashMap<String, u64>,
@@ -131,7 +141,7 @@ impl Session<'_> {
                             async move { forward.post(event, attempt, patience, &stop).await };
                         under_way.spawn(post);
                     }
-                    Err(reason) => out::note(reason),
+                    Err(reason) => self.printer.note(reason),
                 }
             }
             match under_way.join_next().await {
@@ -159,12 +169,12 @@ impl Session<'_> {
         if settled {
             self.attempts.remove(&posted.event.id);
         }
-        self.tell(posted, settled)?;
+        self.tell(posted, settled).await;
         match confirmed {
             // the lease ended first, or the server crashed: the event comes again
             Err(error) if error.code() == Some("InvalidParameterValue") => Ok(()),
             Err(error) if self.stop.is_cancelled() => {
-                out::note(format_args!("{} comes again: {error}", posted.event.id));
+                self.printer.note(format_args!("{} comes again: {error}", posted.event.id));
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -178,11 +188,11 @@ impl Session<'_> {
         self.link.call("ConfirmEvents", &params).await.map(|_answer| true)
     }
 
-    fn tell(&self, posted: &Posted, confirmed: bool) -> Result<(), Failure> {
+    async fn tell(&self, posted: &Posted, confirmed: bool) {
         let now = clock::wall();
         let error = posted.error();
         if self.args.json {
-            return print(&json!({
+            let line = json!({
                 "Time": now.to_string(),
                 "EventId": posted.event.id,
                 "EventType": posted.event.kind.name(),
@@ -191,7 +201,8 @@ impl Session<'_> {
                 "DurationMs": posted.duration_ms,
                 "Error": error,
                 "Confirmed": confirmed,
-            }));
+            });
+            return self.print(line).await;
         }
         let status = posted.status().map_or_else(|| "---".to_owned(), |status| status.to_string());
         let kind = posted.event.kind.name();
@@ -207,6 +218,18 @@ impl Session<'_> {
             "  not confirmed in time; comes again".to_owned()
         };
         let (took, id) = (posted.duration_ms, &posted.event.id);
-        say(&format!("{now}  {status}  {took:>5} ms  {kind}  {id}{attempt}{rest}"))
+        self.print(format!("{now}  {status}  {took:>5} ms  {kind}  {id}{attempt}{rest}")).await;
+    }
+
+    /// Prints a line, unless that would hold up the stop.
+    async fn print(&self, line: impl Display) {
+        let patience = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            () = self.printer.line(line) => {}
+            () = patience => {}
+        }
     }
 }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod link;
 pub mod listen;
 pub mod outward;
+pub mod printer;
 pub mod publish;
 pub mod pull;
 pub mod replay;

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::watch::{Change, Watch};
 use super::link::Link;
-use super::terminal::{say, word};
-use super::{items, print, with, with_app};
+use super::printer::Printer;
+use super::terminal::word;
+use super::{items, with, with_app};
 use crate::args::Tail;
 use crate::clock;
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::out;
 use crate::serve::Signals;
 
 /// The pause between two looks.
@@ -37,17 +37,24 @@ const OPEN: [&str; 3] = ["READY", "DELAYED", "LEASED"];
 pub async fn run(args: &Tail, environment: &Environment) -> Result<(), Failure> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::io("signals cannot be received", &error))?;
-    let link = Link::open(&args.target.server, environment, CancellationToken::new())?;
-    let mut session = Session { args, link, watch: Watch::default() };
-    tokio::select! {
+    let printer = Printer::start()?;
+    let stop = CancellationToken::new();
+    let link = Link::open(&args.target.server, environment, printer.clone(), stop)?;
+    let watch = Watch::default();
+    let mut session = Session { args, link, printer: printer.clone(), watch };
+    let ended = tokio::select! {
         ended = session.follow() => ended,
         () = signals.next() => Ok(()),
-    }
+        () = printer.failed() => Ok(()),
+    };
+    let written = printer.finish().await;
+    ended.and(written)
 }
 
 struct Session<'a> {
     args: &'a Tail,
     link: Link<'a>,
+    printer: Printer,
     watch: Watch,
 }
 
@@ -89,7 +96,8 @@ impl Session<'_> {
                 self.tell(row, change).await?;
             }
         }
-        out::note(format_args!("Following {}; Ctrl-C ends it.", self.link.client().endpoint()));
+        let endpoint = self.link.client().endpoint();
+        self.printer.note(format_args!("Following {endpoint}; Ctrl-C ends it."));
         Ok(())
     }
 
@@ -122,7 +130,8 @@ impl Session<'_> {
                 break;
             }
             if number == PAGES_MAX {
-                out::note("More events came at once than can be told; older ones are left out.");
+                let left = "More events came at once than can be told; older ones are left out.";
+                self.printer.note(left);
             }
         }
         for (row, change) in changed.into_iter().rev() {
@@ -176,7 +185,7 @@ impl Session<'_> {
             return Ok(());
         }
         if change.stated {
-            self.line(row, "STATED", &word(row, "CreateTime"), json!({}))?;
+            self.line(row, "STATED", &word(row, "CreateTime"), json!({})).await;
         }
         if change.attempts > 0 {
             let detail = match row.get("AttemptSet") {
@@ -194,16 +203,17 @@ impl Session<'_> {
                 if let Some(members) = attempt.as_object_mut() {
                     members.shift_remove("Time");
                 }
-                self.line(row, "ATTEMPT", &time, with(attempt, "Attempt", Some(number + 1)))?;
+                let more = with(attempt, "Attempt", Some(number + 1));
+                self.line(row, "ATTEMPT", &time, more).await;
             }
         }
         if change.state {
-            self.line(row, "STATE", &clock::wall().to_string(), json!({}))?;
+            self.line(row, "STATE", &clock::wall().to_string(), json!({})).await;
         }
         Ok(())
     }
 
-    fn line(&self, row: &Value, what: &str, time: &str, more: Value) -> Result<(), Failure> {
+    async fn line(&self, row: &Value, what: &str, time: &str, more: Value) {
         if self.args.json {
             let mut line = json!({ "Time": time, "Change": what });
             for name in ["EventId", "EventType", "State", "Reason", "FileId"] {
@@ -212,9 +222,9 @@ impl Session<'_> {
             if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
                 line.extend(more);
             }
-            return print(&line);
+            return self.printer.line(line).await;
         }
-        say(&text(row, what, time, &more))
+        self.printer.line(text(row, what, time, &more).trim_end()).await;
     }
 }
 

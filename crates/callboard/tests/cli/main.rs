@@ -9,6 +9,7 @@ mod exit_codes;
 mod following;
 mod history;
 mod listening;
+mod reading;
 mod samples;
 mod serving;
 

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::super::outward;
+use super::super::printer::Printer;
 use super::super::terminal::plain;
 use crate::clock;
 use crate::failure::Failure;
-use crate::out;
 
 /// The deadline of one post, the one that PUSH has by default.
 const POST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,15 +108,16 @@ pub(super) struct Forward {
     client: Client,
     url: Url,
     keys: Keys,
+    printer: Printer,
     /// Whether the receiver could not be reached at last.
     away: AtomicBool,
 }
 
 impl Forward {
     /// A way to that receiver.
-    pub(super) fn new(url: &str, keys: Keys) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, keys: Keys, printer: Printer) -> Result<Self, Failure> {
         let (client, url) = outward::receiver("--forward", url, Roots::default())?;
-        Ok(Self { client, url, keys, away: AtomicBool::new(false) })
+        Ok(Self { client, url, keys, printer, away: AtomicBool::new(false) })
     }
 
     pub(super) const fn url(&self) -> &Url {
@@ -144,7 +145,7 @@ impl Forward {
             if let Some(error) = unreached {
                 if !self.away.swap(true, Ordering::AcqRel) {
                     let error = plain(&error.to_string());
-                    out::note(format_args!(
+                    self.printer.note(format_args!(
                         "{}: {error}; trying again until it is there",
                         self.url
                     ));
@@ -154,7 +155,7 @@ impl Forward {
                     continue;
                 }
             } else if self.away.swap(false, Ordering::AcqRel) {
-                out::note(format_args!("{} is there again", self.url));
+                self.printer.note(format_args!("{} is there again", self.url));
             }
             return Posted { event, attempt, duration_ms, result };
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use client::{CallError, Client};
 use serde_json::{Value, json};
 
+use super::super::printer::Printer;
 use super::super::with_app;
 use crate::failure::{Exit, Failure};
-use crate::out;
 
 const PULL: &str = "PULL";
 /// How long setting the Mode back may hold up the end.
@@ -18,6 +18,7 @@ const RESTORE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Mode {
     app: Option<u64>,
     may_set: bool,
+    printer: Printer,
     /// What to set at the end; none: nothing was changed.
     before: Option<String>,
 }
@@ -28,8 +29,9 @@ impl Mode {
         client: &Client,
         app: Option<u64>,
         may_set: bool,
+        printer: Printer,
     ) -> Result<Self, Failure> {
-        let mut mode = Self { app, may_set, before: None };
+        let mut mode = Self { app, may_set, printer, before: None };
         mode.take_again(client).await?;
         Ok(mode)
     }
@@ -51,7 +53,7 @@ impl Mode {
             ));
         }
         self.write(client, PULL).await?;
-        out::note(format_args!("Mode is PULL for the time being; it was {now}."));
+        self.printer.note(format_args!("Mode is PULL for the time being; it was {now}."));
         self.before.get_or_insert(now);
         Ok(())
     }
@@ -67,7 +69,7 @@ impl Mode {
             Err(_elapsed) => "the server does not answer".to_owned(),
         };
         let app = self.app.map(|app| format!(" {app}")).unwrap_or_default();
-        out::note(format_args!(
+        self.printer.note(format_args!(
             "Mode is still PULL: {reason}. `callboard apps configure{app} --mode {before}` sets it \
              back"
         ));
@@ -76,7 +78,7 @@ impl Mode {
     async fn set_back(&self, client: &Client, before: &str) -> Result<(), CallError> {
         if self.read(client).await? == PULL {
             self.write(client, before).await?;
-            out::note(format_args!("Mode is {before} again."));
+            self.printer.note(format_args!("Mode is {before} again."));
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ async fn end(mut child: Child) -> (Option<i32>, String) {
         stderr.read_to_string(&mut said).await.unwrap();
         child.wait().await.unwrap()
     };
-    let status = timeout(DEADLINE, ended).await.expect("it ends");
+    let status = timeout(DEADLINE, ended).await.unwrap();
     (status.code(), said)
 }
 
@@ -77,7 +77,7 @@ async fn says(child: &mut Child, words: &str) {
     let mut line = String::new();
     while !line.contains(words) {
         line.clear();
-        let read = timeout(DEADLINE, lines.read_line(&mut line)).await.expect("a line");
+        let read = timeout(DEADLINE, lines.read_line(&mut line)).await.unwrap();
         assert_ne!(read.unwrap(), 0, "it ended without `{words}`");
     }
 }

@@ -9,6 +9,8 @@ mod delete;
 #[cfg(test)]
 mod destroyed;
 #[cfg(test)]
+mod manifest;
+#[cfg(test)]
 mod multipart;
 #[cfg(test)]
 mod probe;

@@ -69,6 +69,9 @@ pub struct Request {
     pub body: Bytes,
     /// The pace at which the body leaves; none: at once.
     pub pace: Option<Pace>,
+    /// The application that chose the URL, against which look-ups that hang are counted; none: the
+    /// operator did.
+    pub owner: Option<u64>,
     /// The time for everything, from resolving to the last byte of the answer's body.
     pub timeout: Duration,
 }
@@ -204,7 +207,7 @@ impl Client {
                 Err((error, _read)) => return Err(error),
             }
         }
-        let stream = self.connector.connect(&request.url, deadline).await?;
+        let stream = self.connector.connect(&request.url, request.owner, deadline).await?;
         let meter = Arc::new(Meter::default());
         let io = TokioIo::new(Metered::new(stream, Arc::clone(&meter)));
         let (sender, driver) = http1::Builder::new()

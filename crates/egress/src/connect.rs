@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::client::ExchangeError;
 use crate::meter::Stream;
 use crate::policy::Policy;
-use crate::resolve::Resolve;
+use crate::resolve::{Query, Resolve};
 
 /// Addresses of one name that are tried at most; a name with more is not more reachable.
 const ADDRESSES_MAX: usize = 8;
@@ -32,9 +32,10 @@ impl Connector {
     pub(crate) async fn connect(
         &self,
         url: &Url,
+        owner: Option<u64>,
         deadline: Instant,
     ) -> Result<Box<dyn Stream>, ExchangeError> {
-        let addresses = self.addresses(url).await?;
+        let addresses = self.addresses(url, owner).await?;
         let tcp = self.first(&addresses, deadline).await?;
         if url.scheme() != "https" {
             return Ok(Box::new(tcp));
@@ -47,13 +48,17 @@ impl Connector {
 
     /// The addresses of the host, every one of them allowed: a name that leads inside with one of
     /// its addresses is not trusted with the others.
-    async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, ExchangeError> {
+    async fn addresses(
+        &self,
+        url: &Url,
+        owner: Option<u64>,
+    ) -> Result<Vec<SocketAddr>, ExchangeError> {
         let port = url.port_or_known_default().unwrap_or(0);
         let found = match url.host() {
             Some(Host::Ipv4(address)) => vec![SocketAddr::new(address.into(), port)],
             Some(Host::Ipv6(address)) => vec![SocketAddr::new(address.into(), port)],
             Some(Host::Domain(name)) => {
-                let found = self.resolver.resolve(name, port).await;
+                let found = self.resolver.resolve(Query { host: name, port, owner }).await;
                 found.map_err(|error| ExchangeError::Resolve(error.to_string()))?
             }
             None => Vec::new(),

@@ -129,6 +129,13 @@ pub const PUSH_IN_FLIGHT_PER_APPLICATION: usize = 16;
 /// Attempts under way in all.
 pub const PUSH_IN_FLIGHT_TOTAL: usize = 256;
 
+/// Names that are looked up at once, in all: each holds a thread for as long as the system's resolver
+/// likes, some 30 s when the name servers are dead.
+pub const LOOKUPS_MAX: usize = 128;
+/// Names of one application that are looked up at once: it has one address at a time, and a few
+/// changes of it may find dead name servers.
+pub const LOOKUPS_PER_APPLICATION_MAX: usize = 4;
+
 /// Life of an upload's temporary keys in seconds (documented clients expect hours; the cloud gives a day).
 pub const SESSION_LIFE_S: i64 = 24 * 3600;
 /// Objects of one upload session: an HLS directory of a day in 10 s segments.

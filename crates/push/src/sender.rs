@@ -133,7 +133,15 @@ impl Sender {
             headers.insert(WEBHOOK_SIGNATURE, signatures);
         }
         let timeout = Duration::from_millis(self.attempt_ms);
-        Ok(Request { method: Method::POST, url, headers, body, pace: None, timeout })
+        Ok(Request {
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            pace: None,
+            owner: Some(delivery.app.0),
+            timeout,
+        })
     }
 
     /// The `Sign` of this attempt, if the application has a SignKey.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use egress::{
-    Class, Client, Exchange, ExchangeError, Limits, Policy, Refusal, Request, Resolve, Roots,
-    SystemResolver,
+    Class, Client, Exchange, ExchangeError, Limits, Policy, Query, Refusal, Request, Resolve,
+    Roots, SystemResolver,
 };
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
@@ -41,6 +41,7 @@ pub(crate) fn request(url: &str, timeout_ms: u64) -> Request {
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{\"EventType\":\"FileDeleted\"}"),
         pace: None,
+        owner: Some(1),
         timeout: Duration::from_millis(timeout_ms),
     }
 }
@@ -280,8 +281,8 @@ struct Names(HashMap<&'static str, Vec<SocketAddr>>);
 
 #[async_trait]
 impl Resolve for Names {
-    async fn resolve(&self, host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(self.0.get(host).cloned().unwrap_or_default())
+    async fn resolve(&self, query: Query<'_>) -> io::Result<Vec<SocketAddr>> {
+        Ok(self.0.get(query.host).cloned().unwrap_or_default())
     }
 }
 

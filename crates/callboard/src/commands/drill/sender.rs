@@ -112,7 +112,7 @@ impl Sender {
             }
         };
         let (method, url, timeout) = (Method::POST, self.url.clone(), self.timeout);
-        Request { method, url, headers, body, pace, timeout }
+        Request { method, url, headers, body, pace, owner: None, timeout }
     }
 }
 

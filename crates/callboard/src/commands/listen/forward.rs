@@ -190,6 +190,7 @@ impl Forward {
             headers,
             body,
             pace: None,
+            owner: None,
             timeout: POST_TIMEOUT,
         }
     }

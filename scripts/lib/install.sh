@@ -44,6 +44,8 @@ need_programs() {
     || die "Python 3.10 or later is needed, $(python3 --version) is there"
   python3 -c 'import ensurepip, venv' 2>/dev/null \
     || need_packages "Python's venv module is missing" python3-venv
+  compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1" >/dev/null \
+    || need_packages "libfaketime (which steps the clock of a server under test) is missing" libfaketime
   have node || need_packages "Node.js is missing" nodejs
   have npm || need_packages "npm is missing" npm
 }

@@ -5,6 +5,7 @@
 //! setting of a developer's shell cannot change a test. Its output is kept and printed when a test
 //! fails. Ports are chosen anew at each start: a test asks for the endpoint after a restart.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -38,13 +39,19 @@ pub struct Launch {
     binary: PathBuf,
     config: String,
     arguments: Vec<String>,
+    environment: Vec<(String, OsString)>,
 }
 
 impl Launch {
     /// Starts that binary (`env!("CARGO_BIN_EXE_callboard")` in the tests of its package) with the
     /// default configuration.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        Self { binary: binary.into(), config: String::new(), arguments: Vec::new() }
+        Self {
+            binary: binary.into(),
+            config: String::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// The configuration file, as TOML.
@@ -58,6 +65,13 @@ impl Launch {
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// One more variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 
@@ -77,6 +91,7 @@ impl Launch {
         command.args(&self.arguments).current_dir(home).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("CALLBOARD_SECRET_ID", SECRET_ID).env("CALLBOARD_SECRET_KEY", SECRET_KEY);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn()?;
         let output = Output::of(&mut child);

@@ -10,6 +10,7 @@
 
 mod again;
 mod applications;
+mod clock;
 mod configuration;
 mod consumers;
 mod cos;

@@ -250,6 +250,7 @@ its attempts stay in its history. Events that still wait are skipped.
 Examples:
   callboard replay 9f2c61aa-42                        this one
   callboard replay --state DEAD                       all that were given up
+  callboard replay --state DEAD --since 2h            those that were stated in the last 2 hours
   callboard replay --state IGNORED --type NewFileUpload --since 2026-01-31T00:00:00Z
   callboard replay --state DONE --since 2026-01-31T08:00:00Z --until 2026-01-31T09:00:00Z --dry-run
 
@@ -272,10 +273,11 @@ pub struct Replay {
     /// Only events of this EventType; may be repeated
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
-    /// Only events stated at this time or later (ISO 8601)
+    /// Only events stated at or after this: a time such as 2026-01-31T08:00:00Z, or how long ago,
+    /// such as 90s, 15m, 2h, 3d
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only events stated before this time (ISO 8601)
+    /// Only events stated before this, written the same way
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Only say how many there are

@@ -3,8 +3,10 @@
 use client::Client;
 use serde_json::{Value, json};
 
+use super::moment::moment;
 use super::{find, print, with, with_app};
 use crate::args::Replay;
+use crate::clock;
 use crate::config::Environment;
 use crate::failure::Failure;
 
@@ -13,6 +15,9 @@ const IDS: usize = model::limits::REPLAY_EVENTS_MAX;
 
 /// Runs the command: call after call, until nothing is left.
 pub async fn run(args: &Replay, environment: &Environment) -> Result<(), Failure> {
+    let now = clock::wall();
+    let since = moment("--since", args.since.as_deref(), now)?;
+    let until = moment("--until", args.until.as_deref(), now)?;
     let client = find::client(&args.target.server, environment)?;
     let mut count = 0;
     for ids in args.ids.chunks(IDS) {
@@ -20,8 +25,8 @@ pub async fn run(args: &Replay, environment: &Environment) -> Result<(), Failure
     }
     if args.ids.is_empty() {
         let params = json!({ "States": args.states, "EventTypes": args.types });
-        let params = with(params, "StartTime", args.since.as_ref());
-        count += replay(&client, args, with(params, "EndTime", args.until.as_ref())).await?;
+        let params = with(with(params, "StartTime", since), "EndTime", until);
+        count += replay(&client, args, params).await?;
     }
     print(&json!({ "Count": count }))
 }

@@ -72,6 +72,13 @@ async fn what_has_ended_is_replayed() {
     assert_eq!(count(&["replay", "--state", "DONE", "--until", "2020-01-01T00:00:00Z"]), 0);
     assert_eq!(count(&["replay", "--state", "DONE", "--since", "2020-01-01T00:00:00Z"]), 2);
 
+    cli(&server, &["pull", "--confirm"]).good();
+    assert_eq!(count(&["replay", "--state", "DONE", "--until", "1h"]), 0);
+    assert_eq!(count(&["replay", "--state", "DONE", "--since", "1h", "--dry-run"]), 2);
+    assert_eq!(count(&["replay", "--state", "DONE", "--since", "2h"]), 2);
+    let time = cli(&server, &["replay", "--state", "DONE", "--since", "yesterday"]);
+    assert!(time.code == 64 && time.err.contains("--since `yesterday`"), "{time:?}");
+
     assert_eq!(cli(&server, &["replay"]).code, 64, "everything is nobody's wish");
     assert_eq!(cli(&server, &["replay", &one, "--state", "DONE"]).code, 64);
     let unknown = cli(&server, &["replay", "00000000-1"]);

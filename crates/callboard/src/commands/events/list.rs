@@ -4,13 +4,13 @@ use client::Client;
 use model::{Timestamp, limits};
 use serde_json::{Value, json};
 
+use super::super::moment::moment;
 use super::super::terminal::{say, table, word};
 use super::super::{find, items, print, with, with_app};
 use crate::args::ListEvents;
 use crate::clock;
 use crate::config::Environment;
-use crate::config::span::Span;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
 
 /// Runs the command.
@@ -84,39 +84,8 @@ fn params(args: &ListEvents, now: Timestamp) -> Result<Value, Failure> {
     let params = with(json!({}), "States", (!states.is_empty()).then_some(states));
     let params = with(params, "EventTypes", (!args.kinds.is_empty()).then_some(&args.kinds));
     let params = with(params, "FileId", args.file_id.as_ref());
-    let time = |flag: &str, text: &Option<String>| {
-        text.as_deref().map(|text| moment(flag, text, now)).transpose()
-    };
-    let params = with(params, "StartTime", time("--since", &args.since)?);
-    let params = with(params, "EndTime", time("--until", &args.until)?);
+    let since = moment("--since", args.since.as_deref(), now)?;
+    let until = moment("--until", args.until.as_deref(), now)?;
+    let params = with(with(params, "StartTime", since), "EndTime", until);
     Ok(with_app(params, args.target.app))
-}
-
-/// A time as the API takes it, from a time or from how long ago it was.
-fn moment(flag: &str, text: &str, now: Timestamp) -> Result<String, Failure> {
-    if let Ok(ago) = text.parse::<Span>() {
-        let ms = i64::try_from(ago.ms()).unwrap_or(i64::MAX);
-        return Ok(now.plus_ms(ms.saturating_neg()).to_string());
-    }
-    let parsed = Timestamp::parse_iso(text).map(|_a_time| text.to_owned());
-    parsed.ok_or_else(|| {
-        let words = "is no time: write 2026-01-31T08:00:00Z, or how long ago, such as 15m, 2h, 3d";
-        Failure::new(Exit::Usage, format!("{flag} `{text}` {words}"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_may_be_said_both_ways() {
-        let now = Timestamp::from_seconds(1_767_225_600);
-        assert_eq!(moment("--since", "2h", now).unwrap(), "2025-12-31T22:00:00Z");
-        let written = "2026-01-31T08:00:00+08:00";
-        assert_eq!(moment("--since", written, now).unwrap(), written);
-        for text in ["", "yesterday", "2026-01-31", "2 h", "-2h"] {
-            assert_eq!(moment("--since", text, now).unwrap_err().exit, Exit::Usage, "{text}");
-        }
-    }
 }

@@ -11,10 +11,12 @@ use crate::config::Flag;
 mod apps;
 mod drill;
 mod history;
+mod run;
 
 pub use apps::{Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg, Test};
 pub use drill::Drill;
 pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent, Tail};
+pub use run::{Run, Trust};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
 
@@ -30,9 +32,10 @@ First steps:
   callboard apps show            how events reach the default application
   callboard publish --help       state an event of your own
   callboard events list          what became of events
+  callboard run -- COMMAND       start an upload client, unmodified, against this server
 
 Exit codes: 64 wrong call, 65 bad data, 74 input or output, 75 data directory in use,
-78 configuration; 1 when the server refused.";
+78 configuration; 1 when the server refused. `run` ends as the program that it started.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -65,6 +68,10 @@ pub enum Command {
     Drill(Drill),
     /// Deliver events again that were confirmed, given up or ignored
     Replay(Replay),
+    /// Start a program so that it reaches Callboard instead of Tencent
+    Run(Run),
+    /// Say what to do by hand where `run` does not reach
+    Trust(Trust),
     /// Make, list and delete API keys
     Keys(Keys),
     /// Make applications and say how events reach them

@@ -27,6 +27,8 @@ pub enum Exit {
     Locked,
     /// The configuration cannot be used.
     Config,
+    /// `run` ends as the program that it started did.
+    Program(u8),
 }
 
 /// Why a command ended.
@@ -66,6 +68,7 @@ impl Failure {
             Exit::Io => 74,
             Exit::Locked => 75,
             Exit::Config => 78,
+            Exit::Program(code) => code,
         };
         ExitCode::from(code)
     }

@@ -63,6 +63,8 @@ fn command(command: Command, environment: &Environment) -> Result<(), Failure> {
         Command::Replay(args) => runtime()?.block_on(commands::replay::run(&args, environment)),
         Command::Keys(args) => runtime()?.block_on(commands::keys::run(&args, environment)),
         Command::Apps(args) => runtime()?.block_on(commands::apps::run(&args, environment)),
+        Command::Run(args) => runtime()?.block_on(commands::run::run(&args, environment)),
+        Command::Trust(args) => commands::trust::run(&args, environment),
         Command::Config(args) => commands::config::run(&args, environment),
         Command::Backup(args) => commands::backup::run(&args, environment),
         Command::Serve(args) => serve::run(&args, environment),

@@ -186,3 +186,15 @@ pub const PROBE_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const PROBE_WAIT_MS: u64 = 20_000;
 /// Probes at the same time: each may use a core.
 pub const PROBES_MAX: usize = 2;
+
+/// Connections that the proxy of `callboard run` holds at once: a browser opens 32, an upload client
+/// a few for each file.
+pub const INTERCEPT_CONNECTIONS_MAX: usize = 1_024;
+/// Hosts that it has certificates for, and that it has told its user about: a program that asks for
+/// more makes names up.
+pub const INTERCEPT_HOSTS_MAX: usize = 1_024;
+/// How long nothing may move through one of its connections, in ms: twice what the server waits for
+/// an object's next piece, so that the server's word comes first.
+pub const INTERCEPT_IDLE_MS: u64 = 2 * OBJECT_IDLE_MS;
+/// How long it waits for a connection to the server, in ms.
+pub const INTERCEPT_CONNECT_MS: u64 = 5_000;

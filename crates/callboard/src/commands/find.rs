@@ -76,6 +76,16 @@ fn no_trust(path: &Path, error: &TrustError) -> Failure {
     Failure::new(Exit::Config, format!("{}: {error}", path.display()))
 }
 
+/// Where the server that is meant is.
+pub fn endpoint(server: &Server, environment: &Environment) -> Result<String, Failure> {
+    let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
+    if let Some(endpoint) = server.endpoint.as_ref().or(given) {
+        return Ok(endpoint.clone());
+    }
+    let path = data(&server.file, environment)?.join(ENDPOINT);
+    read(&path).map(|text| text.trim().to_owned())
+}
+
 fn key(server: &Server, environment: &Environment) -> Result<Key, Failure> {
     if let Some(key) = given_key(environment)? {
         return Ok(key);

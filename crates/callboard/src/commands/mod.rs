@@ -21,8 +21,10 @@ pub mod printer;
 pub mod publish;
 pub mod pull;
 pub mod replay;
+pub mod run;
 pub mod tail;
 pub mod terminal;
+pub mod trust;
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::Config;
 pub use settings::{Declared, LogFormat, Settings};
-pub use source::{Environment, Flag, environment, gather, search_path};
+pub use source::{Environment, Flag, environment, gather, inherited, search_path};
 pub use span::Span;
 
 /// Why the configuration cannot be used. Each names what to change.

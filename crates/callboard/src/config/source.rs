@@ -42,6 +42,12 @@ pub fn search_path() -> Option<OsString> {
     std::env::var_os("PATH")
 }
 
+/// One variable of the process's own environment, for the program that `run` starts; none if it is
+/// absent or empty.
+pub fn inherited(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// A value given on the command line.
 #[derive(Clone, Debug)]
 pub struct Flag {

@@ -10,6 +10,7 @@ mod following;
 mod history;
 mod listening;
 mod reading;
+mod running;
 mod samples;
 mod serving;
 

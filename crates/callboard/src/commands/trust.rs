@@ -1,0 +1,54 @@
+//! `callboard trust`: what to do by hand where the variables of `run` are not read.
+//!
+//! It changes nothing on the machine but the two files of the authority in the data directory.
+
+use crate::args::Trust;
+use crate::clock;
+use crate::commands::find;
+use crate::commands::run::authority;
+use crate::config::Environment;
+use crate::failure::Failure;
+use crate::out;
+
+/// Prints the words.
+pub fn run(args: &Trust, environment: &Environment) -> Result<(), Failure> {
+    let data = find::data(&args.file, environment)?;
+    let io = |error| Failure::io(data.display(), &error);
+    let data = std::path::absolute(&data).map_err(io)?;
+    // a directory that is absent has no authority to trust
+    std::fs::metadata(&data).map_err(io)?;
+    authority::kept(&data, clock::wall())?;
+    let path = data.join(authority::CERTIFICATE);
+    let text = TEXT.replace("CA.PEM", &path.display().to_string());
+    out::text(&text).map_err(|error| Failure::stdout(&error))
+}
+
+const TEXT: &str = "\
+The certificate of this data directory's local authority:
+
+    CA.PEM
+
+Who trusts it believes Callboard to be vod.tencentcloudapi.com, *.myqcloud.com and vod2.qcloud.com; it
+is good for no other name. Its key never leaves the directory.
+
+A proxy to set by hand, as long as this runs:
+
+    callboard run --proxy 127.0.0.1:8899 -- sleep infinity
+
+curl:       curl --proxy http://127.0.0.1:8899 --cacert CA.PEM https://vod.tencentcloudapi.com/
+Chromium:   --proxy-server=http://127.0.0.1:8899, and the certificate under Settings, Privacy and
+            security, Security, Manage certificates, Authorities; or for a test, on Debian:
+            certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n callboard -i CA.PEM
+Firefox:    Settings, Network Settings, and Certificates, View Certificates, Authorities, Import
+Java:       keytool -importcert -noprompt -alias callboard -file CA.PEM \\
+                -keystore trust.p12 -storepass changeit
+            java -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=8899 \\
+                -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=8899 \\
+                -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStorePassword=changeit ...
+PHP:        php -d curl.cainfo=CA.PEM -d openssl.cafile=CA.PEM ...
+Python -I:  it reads no variable: pass verify='CA.PEM' and proxies={'https': 'http://127.0.0.1:8899'}
+Debian:     sudo cp CA.PEM /usr/local/share/ca-certificates/callboard.crt
+            sudo update-ca-certificates
+
+To take it back: remove it there, and delete intercept.key and intercept-ca.pem.
+";

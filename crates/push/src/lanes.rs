@@ -1,9 +1,10 @@
 //! All applications that have attempts under way or a circuit worth remembering, and the limits on
 //! attempts: for each application and in all.
 //!
-//! No application may take all that is left: beyond its first attempt, each may have as many under
-//! way as half of those that are free, so that a few receivers that never answer cannot hold every
-//! one of them until their deadlines.
+//! A receiver that never answers holds a place until the attempt's deadline, and several may do so
+//! at the same moment. So a quarter of all places is kept for first attempts, one for each
+//! application; and of the rest, an application may have a part of what the others leave, so that
+//! each that joins takes less than the one before it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +64,7 @@ impl Lanes {
         if !lane.follow(configured, self.terms) {
             return None;
         }
-        let share = (free / 2).max(1);
+        let share = share(self.total, self.terms.rules.in_flight_max, free + lane.in_flight);
         let admission = lane.admission(share, now);
         if admission.is_none() && lane.pace.allowed(now) == Some(0) {
             let until = now.plus_ms(lane.pace.wait_ms());
@@ -149,6 +150,15 @@ impl Lanes {
             inner.lanes.remove(&app);
         }
     }
+}
+
+/// How many attempts of one application may be under way, when it and no other could have `open` of
+/// all `total` places: `most`, if there is no other.
+fn share(total: usize, most: usize, open: usize) -> usize {
+    let kept = total / 4;
+    // beyond two nobody would be left anything if `most` is all there is
+    let parts = ((total - kept) / most.max(1)).max(2);
+    (open.saturating_sub(kept) / parts).max(1)
 }
 
 /// A place among the attempts under way, freed when dropped.
@@ -269,17 +279,30 @@ mod tests {
         assert_eq!((lanes.free(), lanes.is_quiet()), (100, true));
     }
 
+    /// What each of that many applications gets, one after the other, when none gives anything back.
+    fn shares(terms: Terms, total: usize, apps: u64) -> Vec<usize> {
+        let lanes = Lanes::new(terms, total);
+        let mut places = Vec::new();
+        let take = |app| {
+            let admission = lanes.admit(&on(AppId(app), 0), Mono(0))?;
+            places.extend(lanes.begin(AppId(app), admission, events(admission.max)));
+            Some(admission.max)
+        };
+        (1..=apps).map_while(take).collect()
+    }
+
     #[test]
     fn nobody_takes_all_that_is_left() {
-        let lanes = Lanes::new(terms(), 16);
-        let mut places = Vec::new();
-        let mut shares = Vec::new();
-        for app in (1..=5).map(AppId) {
-            let admission = lanes.admit(&on(app, 0), Mono(0)).unwrap();
-            shares.push(admission.max);
-            places.extend(lanes.begin(app, admission, events(admission.max)));
-        }
-        assert_eq!(shares, [8, 4, 2, 1, 1]);
+        assert_eq!(shares(terms(), 16, 5), [6, 3, 1, 1, 1]);
+        let many = shares(terms(), 256, 60);
+        assert_eq!(many[..5], [16, 14, 13, 12, 11]);
+        assert!(many.iter().sum::<usize>() < 220, "{many:?}");
+        // alone, an application may have what is configured, and after a while too
+        let lanes = Lanes::new(terms(), 256);
+        let admission = lanes.admit(&course(0), Mono(0)).unwrap();
+        let mut places = lanes.begin(APP, admission, events(16));
+        places.truncate(3);
+        assert_eq!(lanes.admit(&course(0), Mono(0)).unwrap().max, 13);
     }
 
     #[test]

@@ -13,3 +13,5 @@ mod hostile;
 mod running;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod telling;

@@ -1,0 +1,260 @@
+//! Whether dead receivers delay the living: 180 applications with a receiver that answers, alone and
+//! next to 20 whose receiver refuses connections, never answers, or falls silent midway.
+//!
+//! ```text
+//!   alone │ +20 refusing │ +20 hanging │ +20 falling silent │ alone │ …      rounds, interleaved
+//! ```
+//!
+//! Every round has a store, a worker and circuits of its own, so the time in which nobody knows yet
+//! who is dead is measured too. Each application gets five events a second, each with an fsync; the
+//! latency is from the publisher's call to the complete request at the receiver, so it holds the
+//! commit, the lease and the connection. All is in one process on the same cores. The last lines
+//! give the median of the rounds' p99, and its ratio to that of the rounds alone; above 1.5 the
+//! benchmark fails.
+//!
+//! `cargo bench -p push --bench fairness` (`-- --quick` for a shorter run). The directory is
+//! `CALLBOARD_BENCH_DIR` or `/tmp`; use a real disk.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and prints what it found"
+)]
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use egress::{Client, Limits, Policy, Roots, SystemResolver};
+use model::{
+    AppId, Application, ApplicationStatus, Clock, EventConfig, EventKind, Mono, NewEvent, Now,
+    Timestamp,
+};
+use push::{Parts, Random, Settings, Worker};
+use queue::{Backend, Commit, RecordKey, RecordPut, Silent};
+use sign::seal::MasterKey;
+use store::{Options, Store};
+use testkit::receiver::{Reaction, Receiver};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Applications whose receiver answers.
+const LIVING: u64 = 180;
+/// Applications whose receiver does not.
+const DEAD: u64 = 20;
+/// Milliseconds between two events of one application.
+const EVERY_MS: u64 = 200;
+/// Events that wait for each dead receiver when it starts to be dead: as many places as its
+/// application may have are taken at once.
+const BACKLOG: usize = 100;
+/// How long a round is: two thirds of it are longer than an attempt's deadline.
+const LENGTH: Duration = Duration::from_secs(9);
+/// How much slower the slowest hundredth may be next to dead receivers.
+const RATIO_MAX: f64 = 1.5;
+
+/// What the dead receivers of a round do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// There are none.
+    Alone,
+    /// Refuse connections.
+    Refusing,
+    /// Accept, read, and never answer.
+    Hanging,
+    /// Answer for a third of the round, and then never again: their applications may have had as
+    /// many attempts under way as any.
+    FallingSilent,
+}
+
+const ROUND: [Trouble; 4] =
+    [Trouble::Alone, Trouble::Refusing, Trouble::Hanging, Trouble::FallingSilent];
+
+#[derive(Debug)]
+struct Running(Instant);
+
+impl Clock for Running {
+    fn now(&self) -> Now {
+        let ms = u64::try_from(self.0.elapsed().as_millis()).unwrap();
+        Now { wall: Timestamp(1_700_000_000_000 + i64::try_from(ms).unwrap()), mono: Mono(ms) }
+    }
+}
+
+fn open(start: Instant) -> (Arc<Store>, Worker, tempfile::TempDir) {
+    let base = std::env::var_os("CALLBOARD_BENCH_DIR").map_or_else(|| "/tmp".into(), PathBuf::from);
+    let dir = tempfile::tempdir_in(base).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(Running(start));
+    let options = Options::new(dir.path().join("data"));
+    let store = Store::open(&options, Arc::clone(&clock), Arc::new(Silent)).unwrap();
+    let policy = Policy { allow_loopback: true, ..Policy::default() };
+    let resolver = Arc::new(SystemResolver::default());
+    let client = Client::new(policy, resolver, Roots::default(), Limits::default()).unwrap();
+    let worker = Worker::new(Parts {
+        backend: Arc::<Store>::clone(&store),
+        client: Arc::new(client),
+        master: MasterKey::from_bytes([7; 32]),
+        clock,
+        observer: Arc::new(Silent),
+        jitter: Arc::new(Random),
+        settings: Settings::default(),
+    });
+    (store, worker, dir)
+}
+
+async fn point(store: &Store, app: AppId, url: String) {
+    let application = Application {
+        id: app,
+        name: "bench".to_owned(),
+        description: String::new(),
+        created: Timestamp(0),
+        status: ApplicationStatus::On,
+        config: EventConfig { notification_url: url, ..EventConfig::default() },
+        tags: vec![],
+    };
+    let body = serde_json::to_vec(&application).unwrap().into();
+    let put = RecordPut { key: RecordKey::application(app), body, terms: vec![] };
+    store.commit(Commit { put: vec![put], ..Commit::default() }).await.unwrap();
+}
+
+/// States that many events of an application at once; their payloads say when.
+async fn state(store: &Store, app: AppId, count: usize, start: Instant) {
+    let at = start.elapsed().as_micros();
+    let event = NewEvent {
+        app,
+        kind: EventKind::ProcedureStateChanged,
+        key: None,
+        files: vec![],
+        payload: format!("{{\"TaskId\":\"{at}\",\"Output\":\"{:1000}\"}}", "").into(),
+    };
+    let events = vec![event; count];
+    store.commit(Commit { events, ..Commit::default() }).await.unwrap();
+}
+
+/// States an event of that application now and then until `end`.
+async fn publish(store: Arc<Store>, app: AppId, start: Instant, end: Instant) -> usize {
+    let mut stated = 0;
+    let phase = Duration::from_millis(app.0 * 7 % EVERY_MS);
+    let mut times = interval_at(start + phase, Duration::from_millis(EVERY_MS));
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while times.tick().await < end {
+        state(&store, app, 1, start).await;
+        stated += 1;
+    }
+    stated
+}
+
+/// The latencies of one round in microseconds.
+async fn round(trouble: Trouble, length: Duration) -> Vec<u64> {
+    let start = Instant::now();
+    let (store, worker, _dir) = open(start);
+    let (living, dying) = (Receiver::start().await.unwrap(), Receiver::start().await.unwrap());
+    let latencies = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&latencies);
+    living.script(move |received| {
+        let now = start.elapsed().as_micros();
+        let body = received.json();
+        let at: u128 =
+            body["ProcedureStateChangeEvent"]["TaskId"].as_str().unwrap().parse().unwrap();
+        noted.lock().unwrap().push(u64::try_from(now - at).unwrap());
+        Reaction::status(200)
+    });
+    let silent_from = match trouble {
+        Trouble::FallingSilent => start + length / 3,
+        Trouble::Alone | Trouble::Refusing | Trouble::Hanging => start,
+    };
+    dying.script(
+        move |_| {
+            if Instant::now() < silent_from { Reaction::status(200) } else { Reaction::Hang }
+        },
+    );
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let apps = if trouble == Trouble::Alone { LIVING } else { LIVING + DEAD };
+    for app in 1..=apps {
+        let url = match trouble {
+            _ if app <= LIVING => living.url(&format!("/{app}")),
+            Trouble::Refusing => nobody.clone(),
+            Trouble::Alone | Trouble::Hanging | Trouble::FallingSilent => dying.url("/"),
+        };
+        point(&store, AppId(app), url).await;
+    }
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let driver = tracker.spawn({
+        let (worker, tracker, stop) = (worker.clone(), tracker.clone(), stop.clone());
+        async move { worker.run(tracker, stop).await }
+    });
+    let mut publishers = JoinSet::new();
+    let mut troubled = JoinSet::new();
+    for app in (1..=apps).map(AppId) {
+        let set = if app.0 <= LIVING { &mut publishers } else { &mut troubled };
+        set.spawn(publish(Arc::clone(&store), app, start, start + length));
+    }
+    for app in (LIVING + 1..=apps).map(AppId) {
+        let store = Arc::clone(&store);
+        troubled.spawn(async move {
+            tokio::time::sleep_until(silent_from).await;
+            state(&store, app, BACKLOG, start).await;
+            0
+        });
+    }
+    let stated: usize = publishers.join_all().await.into_iter().sum();
+    troubled.join_all().await;
+    // whatever came late counts
+    living.wait_for(stated, Duration::from_mins(1)).await.unwrap();
+    stop.cancel();
+    driver.await.unwrap();
+    store.close().await.unwrap();
+    std::mem::take(&mut latencies.lock().unwrap())
+}
+
+/// The value below which that share of the sorted values lies, in milliseconds.
+fn percentile(sorted: &[u64], per_mille: usize) -> f64 {
+    let index = (sorted.len() * per_mille / 1000).min(sorted.len() - 1);
+    f64::from(u32::try_from(sorted[index]).unwrap()) / 1000.0
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() -> ExitCode {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let rounds = if quick { 1 } else { 7 };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut all = ROUND.map(|trouble| (trouble, Vec::new(), Vec::new()));
+    for number in 1..=rounds {
+        for (trouble, p50s, p99s) in &mut all {
+            let mut found = runtime.block_on(round(*trouble, LENGTH));
+            found.sort_unstable();
+            let (p50, p99) = (percentile(&found, 500), percentile(&found, 990));
+            let (count, max) = (found.len(), percentile(&found, 1000));
+            println!(
+                "round {number}, {trouble:?}: {count} deliveries, p50 {p50:.2} ms, p99 {p99:.2} ms, \
+                 max {max:.2} ms"
+            );
+            p50s.push(p50);
+            p99s.push(p99);
+        }
+    }
+    println!("medians of {rounds} rounds:");
+    let mut alone = 0.0;
+    let mut held = true;
+    for (trouble, p50s, p99s) in all {
+        let (p50, p99) = (median(p50s), median(p99s));
+        if trouble == Trouble::Alone {
+            alone = p99;
+        }
+        let ratio = p99 / alone;
+        held &= ratio <= RATIO_MAX;
+        let name = format!("{trouble:?}");
+        println!("{name:>14}: p50 {p50:>6.2} ms, p99 {p99:>6.2} ms, p99 to alone {ratio:.2}");
+    }
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -24,8 +24,9 @@ use crate::meter::{Meter, Metered};
 use crate::pace::{Outgoing, Pace};
 use crate::policy::{Policy, Refusal};
 use crate::pool::{Destination, Pool, Wire};
+use crate::proxy::Proxy;
 use crate::resolve::Resolve;
-use crate::tls::Roots;
+use crate::tls::Tls;
 
 /// What one exchange may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,16 +142,23 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client with that policy. Fails only if the TLS library cannot be set up.
+    /// A client with that policy. Fails only if TLS cannot be set up: an own certificate whose key is another's.
     pub fn new(
         policy: Policy,
         resolver: Arc<dyn Resolve>,
-        roots: Roots,
+        tls: Tls,
         limits: Limits,
     ) -> Result<Self, rustls::Error> {
-        let connector = Connector { policy, resolver, tls: roots.into_config()? };
+        let connector = Connector { policy, resolver, tls: tls.into_config()?, proxy: None };
         let pool = Pool::new(limits.idle_per_destination, limits.idle_total, limits.idle);
         Ok(Self { connector, pool, limits })
+    }
+
+    /// Sends everything but what goes to loopback addresses through a proxy.
+    #[must_use]
+    pub fn through(mut self, proxy: Proxy) -> Self {
+        self.connector.proxy = Some(proxy);
+        self
     }
 
     /// The policy that it follows.

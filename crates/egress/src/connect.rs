@@ -14,6 +14,7 @@ use url::{Host, Url};
 use crate::client::ExchangeError;
 use crate::meter::Stream;
 use crate::policy::Policy;
+use crate::proxy::Proxy;
 use crate::resolve::{Query, Resolve};
 
 /// Addresses of one name that are tried at most; a name with more is not more reachable.
@@ -25,6 +26,8 @@ pub(crate) struct Connector {
     pub(crate) policy: Policy,
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) tls: Arc<ClientConfig>,
+    /// None: targets are connected to directly.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl Connector {
@@ -85,10 +88,20 @@ impl Connector {
             let now = Instant::now();
             let share = deadline.saturating_duration_since(now) / left.max(1);
             left = left.saturating_sub(1);
-            let connected = timeout_at(now + share, TcpStream::connect(address)).await;
-            let error = match connected {
+            let proxy = self.proxy.as_ref().filter(|_| !address.ip().to_canonical().is_loopback());
+            let connected = timeout_at(now + share, async {
+                match proxy {
+                    Some(proxy) => proxy.connect(&*self.resolver, address).await,
+                    None => TcpStream::connect(address).await,
+                }
+            });
+            let error = match connected.await {
                 Ok(Ok(tcp)) => {
-                    self.check_connection(&tcp, address)?;
+                    if proxy.is_none() {
+                        self.check_ends(&tcp, address)?;
+                    }
+                    tcp.set_nodelay(true)
+                        .map_err(|error| ExchangeError::Connect { address, error })?;
                     return Ok(tcp);
                 }
                 Ok(Err(error)) => error,
@@ -99,11 +112,10 @@ impl Connector {
         Err(last.unwrap_or(ExchangeError::TimedOut))
     }
 
-    fn check_connection(&self, tcp: &TcpStream, address: SocketAddr) -> Result<(), ExchangeError> {
+    fn check_ends(&self, tcp: &TcpStream, address: SocketAddr) -> Result<(), ExchangeError> {
         let failed = |error| ExchangeError::Connect { address, error };
-        self.policy
-            .check_ends(tcp.local_addr().map_err(failed)?, tcp.peer_addr().map_err(failed)?)?;
-        tcp.set_nodelay(true).map_err(failed)
+        let ends = (tcp.local_addr().map_err(failed)?, tcp.peer_addr().map_err(failed)?);
+        Ok(self.policy.check_ends(ends.0, ends.1)?)
     }
 }
 

@@ -17,6 +17,7 @@ mod meter;
 mod pace;
 pub mod policy;
 mod pool;
+mod proxy;
 pub mod resolve;
 pub mod tls;
 
@@ -25,5 +26,6 @@ pub use cidr::{Cidr, CidrError};
 pub use client::{Client, Exchange, ExchangeError, Limits, Request};
 pub use pace::Pace;
 pub use policy::{Policy, Refusal};
+pub use proxy::{Proxy, ProxyError};
 pub use resolve::{Query, Resolve, SystemResolver};
-pub use tls::{Roots, RootsError};
+pub use tls::{Tls, TlsError};

@@ -216,7 +216,7 @@ fn worker(
     policy: &egress::Policy,
 ) -> Worker {
     let resolver = Arc::new(egress::SystemResolver::default());
-    let (roots, limits) = (egress::Roots::default(), egress::Limits::default());
+    let (roots, limits) = (egress::Tls::default(), egress::Limits::default());
     let client = egress::Client::new(policy.clone(), resolver, roots, limits).unwrap();
     Worker::new(push::Parts {
         backend: Arc::clone(backend),

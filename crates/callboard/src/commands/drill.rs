@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egress::Roots;
+use egress::Tls;
 use model::EventKind;
 use tokio::time::{Instant, sleep};
 
@@ -63,7 +63,7 @@ pub async fn run(args: &Drill) -> Result<(), Failure> {
 }
 
 fn sender(args: &Drill, url: &str) -> Result<Sender, Failure> {
-    let mut roots = Roots::default();
+    let mut roots = Tls::default();
     if let Some(file) = &args.ca_file {
         let pem = std::fs::read(file).map_err(|error| Failure::io(file.display(), &error))?;
         roots

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egress::{Client, Limits, Policy, Roots, SystemResolver};
+use egress::{Client, Limits, Policy, SystemResolver, Tls};
 use url::Url;
 
 use crate::failure::{Exit, Failure};
@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 /// A client for that receiver, and its address. Whoever gives the address sits at this machine and
 /// can reach what it reaches, so loopback and private addresses are allowed; `flag` is how it was
 /// given.
-pub fn receiver(flag: &str, url: &str, roots: Roots) -> Result<(Client, Url), Failure> {
+pub fn receiver(flag: &str, url: &str, roots: Tls) -> Result<(Client, Url), Failure> {
     let refuse = |reason: String| {
         let hint = "write http://localhost:3000/hook";
         Failure::new(Exit::Usage, format!("{flag} `{url}`: {reason}; {hint}"))

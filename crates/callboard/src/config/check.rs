@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use egress::Cidr;
+use egress::{Cidr, Proxy};
 use model::{AppId, limits};
 use queue::Schedule;
 use tracing_subscriber::EnvFilter;
@@ -45,6 +45,8 @@ pub struct Config {
     pub push: Push,
     /// `push.allow_targets`, read.
     pub allow_targets: Vec<Cidr>,
+    /// `push.proxy`, read.
+    pub proxy: Option<Proxy>,
     /// Calls per key, action and second; 0: no limit.
     pub per_second: BTreeMap<String, u32>,
     /// The library.
@@ -93,6 +95,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
         pull: settings.pull.clone(),
         push: settings.push.clone(),
         allow_targets: check.allow_targets(&settings.push)?,
+        proxy: check.proxy(&settings.push)?,
         per_second: settings.limits.per_second.clone(),
         media: settings.media.clone(),
         log: settings.log.clone(),
@@ -186,7 +189,29 @@ impl Check<'_> {
         let most = to_u64(push.in_flight);
         let each = to_u64(push.in_flight_per_application);
         self.within("push.in_flight_per_application", each, 1, most)?;
-        self.within("push.per_second", push.per_second.into(), 0, 100_000)
+        self.within("push.per_second", push.per_second.into(), 0, 100_000)?;
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        let (certificate, key) = (given(&push.client_certificate), given(&push.client_key));
+        let together = "must be set with";
+        self.that(
+            "push.client_key",
+            key || !certificate,
+            &format!("{together} `push.client_certificate`"),
+        )?;
+        self.that(
+            "push.client_certificate",
+            certificate || !key,
+            &format!("{together} `push.client_key`"),
+        )
+    }
+
+    fn proxy(&self, push: &Push) -> Result<Option<Proxy>, ConfigError> {
+        if push.proxy.is_empty() {
+            return Ok(None);
+        }
+        // the text may hold a password
+        let proxy = push.proxy.parse();
+        proxy.map(Some).map_err(|error| self.refuse("push.proxy", &format!("is no proxy: {error}")))
     }
 
     fn allow_targets(&self, push: &Push) -> Result<Vec<Cidr>, ConfigError> {
@@ -299,6 +324,9 @@ mod tests {
             ("push.timeout", |s| s.push.timeout = Span::from_ms(60_000)),
             ("push.in_flight_per_application", |s| s.push.in_flight = 1),
             ("push.per_second", |s| s.push.per_second = 100_001),
+            ("push.client_key", |s| s.push.client_certificate = "own.pem".into()),
+            ("push.client_certificate", |s| s.push.client_key = "own.key".into()),
+            ("push.proxy", |s| s.push.proxy = "proxy:3128".to_owned()),
             ("push.allow_targets", |s| s.push.allow_targets = vec!["10.0.0.0/33".to_owned()]),
             ("limits.per_second", |s| {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);

@@ -49,7 +49,10 @@ pub fn render(settings: &Settings) -> Result<String, toml::ser::Error> {
         for line in setting.words {
             push(&mut text, format_args!("# {line}"));
         }
-        if let Some(value) = get(&table, setting.name) {
+        let proxy_with_password = setting.name == "push.proxy" && settings.push.proxy.contains('@');
+        if proxy_with_password {
+            push(&mut text, format_args!("# {key} is set and not shown: it has a password"));
+        } else if let Some(value) = get(&table, setting.name) {
             push(&mut text, format_args!("{key} = {}", inline(value)));
         }
     }
@@ -125,6 +128,7 @@ mod tests {
     fn what_is_printed_reads_back() {
         let mut settings = Settings::default();
         settings.push.allow_targets = vec!["10.0.0.0/8".to_owned()];
+        settings.push.proxy = "http://me:topsecret@proxy:3128".to_owned();
         settings.application = vec![Declared {
             id: 3,
             name: Some("a \"quoted\" name".to_owned()),
@@ -138,6 +142,7 @@ mod tests {
         let text = render(&settings).unwrap();
         assert!(!text.contains("topsecret"));
         settings.application[0].sign_key = None;
+        settings.push.proxy = String::new();
         assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
     }
 

@@ -128,8 +128,16 @@ pub struct Push {
     pub allow_targets: Vec<String>,
     /// Whether plain http is refused.
     pub https_only: bool,
-    /// Certificates of authorities to trust besides the public ones, PEM; empty: none.
+    /// Whose authorities are trusted.
+    pub roots: AuthoritiesOf,
+    /// Certificates of authorities to trust besides these, PEM; empty: none.
     pub ca_file: PathBuf,
+    /// Our certificate for receivers that ask for one, PEM, the leaf first; empty: none.
+    pub client_certificate: PathBuf,
+    /// Its key, PEM.
+    pub client_key: PathBuf,
+    /// The proxy that callbacks go through, `http://[USER:PASSWORD@]HOST:PORT`; empty: none.
+    pub proxy: String,
     /// The deadline of one attempt.
     pub timeout: Span,
     /// The waits between the first attempts.
@@ -154,7 +162,11 @@ impl Default for Push {
             unused_members: UnusedMembers::Omit,
             allow_targets: Vec::new(),
             https_only: false,
+            roots: AuthoritiesOf::Mozilla,
             ca_file: PathBuf::new(),
+            client_certificate: PathBuf::new(),
+            client_key: PathBuf::new(),
+            proxy: String::new(),
             timeout: Span::from_ms(limits::PUSH_ATTEMPT_MS),
             schedule: seconds.into_iter().map(|s| Span::from_ms(s * 1000)).collect(),
             repeat: Span::from_ms(3600 * 1000),
@@ -174,6 +186,16 @@ pub enum Profile {
     Standard,
     /// The old documented behaviour: any answer counts, three sends in all.
     Classic,
+}
+
+/// Whose list of public authorities is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthoritiesOf {
+    /// Mozilla's, which is compiled in.
+    Mozilla,
+    /// This machine's.
+    System,
 }
 
 /// How members that do not apply to an event are written in a callback.

@@ -122,8 +122,27 @@ pub const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        name: "push.roots",
+        words: &[
+            "Whose public authorities https receivers may use: \"mozilla\" (compiled in) or",
+            "\"system\" (this machine's).",
+        ],
+    },
+    Setting {
         name: "push.ca_file",
         words: &["PEM file of authorities that https receivers may use besides the public ones."],
+    },
+    Setting {
+        name: "push.client_certificate",
+        words: &["PEM file of a certificate, the leaf first, for receivers that ask for one."],
+    },
+    Setting { name: "push.client_key", words: &["PEM file of its key."] },
+    Setting {
+        name: "push.proxy",
+        words: &[
+            "Proxy for callbacks: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT. Names are",
+            "resolved and checked here; loopback addresses are called directly.",
+        ],
     },
     Setting {
         name: "push.timeout",

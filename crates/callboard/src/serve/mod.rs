@@ -5,6 +5,7 @@ mod drivers;
 mod parts;
 mod running;
 mod signals;
+mod way_out;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts, Tls};
 use client::Key;
-use egress::{Policy, Roots, SystemResolver};
+use egress::Policy;
 use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{Library, LibraryParts, Objects};
 use model::Clock;
@@ -22,7 +22,7 @@ use sign::seal::MasterKey;
 use store::{LockError, OpenError, Options, Store};
 use tokio::net::TcpListener;
 
-use super::Launch;
+use super::{Launch, way_out};
 use crate::config::settings::{Declared, Empty, UnusedMembers};
 use crate::config::{Config, settings};
 use crate::failure::{Exit, Failure, chain};
@@ -228,13 +228,7 @@ pub(super) fn gateway(
 
 /// The push worker over the way out.
 pub(super) fn worker(config: &Config, base: &Base, policy: &Policy) -> Result<Worker, Failure> {
-    let client = egress::Client::new(
-        policy.clone(),
-        Arc::new(SystemResolver::default()),
-        roots(config)?,
-        egress::Limits::default(),
-    )
-    .map_err(|error| Failure::new(Exit::Config, format!("TLS cannot be set up: {error}")))?;
+    let client = way_out::client(config, policy)?;
     let settings = push::Settings {
         schedule: config.schedule(),
         attempt_ms: config.push.timeout.ms(),
@@ -280,20 +274,6 @@ pub(super) fn certificate(files: &settings::Tls) -> Result<(Vec<u8>, Vec<u8>), S
         fs::read(path).map_err(|error| format!("{name}: {}: {error}", path.display()))
     };
     Ok((read("tls.certificate", &files.certificate)?, read("tls.key", &files.key)?))
-}
-
-/// The public authorities, and those of `push.ca_file`.
-fn roots(config: &Config) -> Result<Roots, Failure> {
-    let mut roots = Roots::default();
-    let path = &config.push.ca_file;
-    if !path.as_os_str().is_empty() {
-        let refuse = |reason: String| {
-            Failure::new(Exit::Config, format!("push.ca_file: {}: {reason}", path.display()))
-        };
-        let pem = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        roots.add_pem(&pem).map_err(|error| refuse(chain(&error)))?;
-    }
-    Ok(roots)
 }
 
 fn backend_failed(error: &queue::BackendError) -> Failure {

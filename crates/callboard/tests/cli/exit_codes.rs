@@ -85,6 +85,30 @@ fn a_configuration_that_cannot_be_used_is_78() {
 }
 
 #[tokio::test]
+async fn certificates_that_cannot_be_used_are_78() {
+    let dir = tempfile::tempdir().unwrap();
+    let nothing = dir.path().join("nothing.pem");
+    fs::write(&nothing, "no certificate").unwrap();
+    let [data, config] = ["data", "callboard.toml"].map(|name| dir.path().join(name));
+    let nothing = nothing.display();
+    let [data, config] = [data, config].map(|path| path.display().to_string());
+    for (settings, words) in [
+        (format!("ca_file = '{nothing}'"), "push.ca_file: "),
+        ("ca_file = '/does/not/exist.pem'".to_owned(), "push.ca_file: /does/not/exist.pem"),
+        (
+            format!("client_certificate = '{nothing}'\nclient_key = '{nothing}'"),
+            "push.client_certificate, push.client_key: ",
+        ),
+        ("client_key = 'own.key'".to_owned(), "push.client_certificate"),
+        ("proxy = 'socks5://proxy'".to_owned(), "push.proxy"),
+    ] {
+        fs::write(&config, format!("[push]\n{settings}\n[log]\nlevel = 'error'\n")).unwrap();
+        let ended = run(["serve", "--data", &data, "--config", &config, "--listen", "127.0.0.1:0"]);
+        refused(&ended, 78, words);
+    }
+}
+
+#[tokio::test]
 async fn a_declared_application_that_cannot_be_is_78() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.toml");

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use egress::{
     Class, Client, Exchange, ExchangeError, Limits, Policy, Query, Refusal, Request, Resolve,
-    Roots, SystemResolver,
+    SystemResolver, Tls,
 };
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
@@ -25,13 +25,8 @@ pub(crate) fn loopback() -> Policy {
 }
 
 fn client() -> Client {
-    Client::new(
-        loopback(),
-        Arc::new(SystemResolver::default()),
-        Roots::default(),
-        Limits::default(),
-    )
-    .unwrap()
+    Client::new(loopback(), Arc::new(SystemResolver::default()), Tls::default(), Limits::default())
+        .unwrap()
 }
 
 pub(crate) fn request(url: &str, timeout_ms: u64) -> Request {
@@ -288,7 +283,7 @@ impl Resolve for Names {
 
 fn named(policy: Policy, name: &'static str, addresses: &[SocketAddr]) -> Client {
     let names = Names(HashMap::from([(name, addresses.to_vec())]));
-    Client::new(policy, Arc::new(names), Roots::default(), Limits::default()).unwrap()
+    Client::new(policy, Arc::new(names), Tls::default(), Limits::default()).unwrap()
 }
 
 #[tokio::test]

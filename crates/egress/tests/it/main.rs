@@ -10,6 +10,8 @@ mod names;
 #[cfg(test)]
 mod pace;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod secure;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use egress::{Client, Exchange, ExchangeError, Limits, Request, Roots, SystemResolver};
+use egress::{Client, Exchange, ExchangeError, Limits, Request, SystemResolver, Tls};
 use model::limits::LOOKUPS_PER_APPLICATION_MAX;
 use tokio::task::JoinSet;
 
@@ -64,7 +64,7 @@ impl Names {
 /// A client without kept connections over that resolver.
 fn client(resolver: &SystemResolver) -> Client {
     let resolver = Arc::new(resolver.clone());
-    Client::new(loopback(), resolver, Roots::default(), Limits::default()).unwrap()
+    Client::new(loopback(), resolver, Tls::default(), Limits::default()).unwrap()
 }
 
 async fn receiver() -> Receiver {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use egress::{Client, Limits, Pace, Request, Roots, SystemResolver};
+use egress::{Client, Limits, Pace, Request, SystemResolver, Tls};
 use tokio::io::AsyncReadExt as _;
 
 use crate::exchange::{loopback, request};
@@ -28,7 +28,7 @@ async fn arrives(chunked: bool, end: &'static str) -> String {
     })
     .await;
     let resolver = Arc::new(SystemResolver::default());
-    let client = Client::new(loopback(), resolver, Roots::default(), Limits::default()).unwrap();
+    let client = Client::new(loopback(), resolver, Tls::default(), Limits::default()).unwrap();
     let pace = Pace { piece_bytes: 10, pause: Duration::from_millis(30), chunked };
     let paced = Request { pace: Some(pace), ..request(&receiver.url(), 5_000) };
     let exchange = client.exchange(paced.clone()).await.unwrap();

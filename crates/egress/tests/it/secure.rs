@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use egress::{Client, Exchange, ExchangeError, Limits, Roots, RootsError, SystemResolver};
-use rustls::ServerConfig;
+use egress::{Client, Exchange, ExchangeError, Limits, SystemResolver, Tls, TlsError};
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::{loopback, request};
@@ -21,8 +22,13 @@ async fn secure_receiver(name: &str) -> (Receiver, String) {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key.into())
         .unwrap();
+    (serve(config).await, made.cert.pem())
+}
+
+/// A receiver that answers 200 to everything.
+async fn serve(config: ServerConfig) -> Receiver {
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let receiver = Receiver::start(move |stream, _| {
+    Receiver::start(move |stream, _| {
         let acceptor = acceptor.clone();
         async move {
             if let Ok(mut stream) = acceptor.accept(stream).await {
@@ -32,11 +38,10 @@ async fn secure_receiver(name: &str) -> (Receiver, String) {
             }
         }
     })
-    .await;
-    (receiver, made.cert.pem())
+    .await
 }
 
-async fn send(receiver: &Receiver, roots: Roots) -> Result<Exchange, ExchangeError> {
+async fn send(receiver: &Receiver, roots: Tls) -> Result<Exchange, ExchangeError> {
     let resolver = Arc::new(SystemResolver::default());
     let client = Client::new(loopback(), resolver, roots, Limits::default()).unwrap();
     let url = format!("https://127.0.0.1:{}/", receiver.address.port());
@@ -47,7 +52,7 @@ async fn send(receiver: &Receiver, roots: Roots) -> Result<Exchange, ExchangeErr
 #[tokio::test]
 async fn an_added_authority_is_trusted_and_connections_are_reused() {
     let (receiver, pem) = secure_receiver("127.0.0.1").await;
-    let mut roots = Roots::default();
+    let mut roots = Tls::default();
     roots.add_pem(pem.as_bytes()).unwrap();
     assert_eq!(send(&receiver, roots).await.unwrap().status.as_u16(), 200);
     assert_eq!(receiver.connections(), 1);
@@ -56,23 +61,70 @@ async fn an_added_authority_is_trusted_and_connections_are_reused() {
 #[tokio::test]
 async fn an_unknown_authority_is_not() {
     let (receiver, _) = secure_receiver("127.0.0.1").await;
-    let result = send(&receiver, Roots::default()).await;
+    let result = send(&receiver, Tls::default()).await;
     assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
 }
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_not() {
     let (receiver, pem) = secure_receiver("other.example").await;
-    let mut roots = Roots::default();
+    let mut roots = Tls::default();
     roots.add_pem(pem.as_bytes()).unwrap();
     let result = send(&receiver, roots).await;
     assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
 }
 
+#[tokio::test]
+async fn a_receiver_that_asks_for_a_certificate_gets_ours() {
+    let ours = rcgen::generate_simple_self_signed(["callboard".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut clients = RootCertStore::empty();
+    clients.add(ours.cert.der().clone()).unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider));
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let receiver = serve(config).await;
+    let trusting = || {
+        let mut tls = Tls::default();
+        tls.add_pem(made.cert.pem().as_bytes()).unwrap();
+        tls
+    };
+    let result = send(&receiver, trusting()).await;
+    assert!(result.is_err(), "without a certificate: {result:?}");
+    let mut tls = trusting();
+    let key = ours.signing_key.serialize_pem();
+    tls.set_own(ours.cert.pem().as_bytes(), key.as_bytes()).unwrap();
+    assert_eq!(send(&receiver, tls).await.unwrap().status.as_u16(), 200);
+    // another's key
+    let mut tls = trusting();
+    let other = made.signing_key.serialize_pem();
+    tls.set_own(ours.cert.pem().as_bytes(), other.as_bytes()).unwrap();
+    let resolver = Arc::new(SystemResolver::default());
+    assert!(Client::new(loopback(), resolver, tls, Limits::default()).is_err());
+    assert!(matches!(trusting().set_own(b"nothing", key.as_bytes()), Err(TlsError::Empty)));
+    assert!(trusting().set_own(ours.cert.pem().as_bytes(), b"nothing").is_err());
+}
+
+#[tokio::test]
+async fn the_systems_authorities_are_another_list() {
+    let (receiver, _) = secure_receiver("127.0.0.1").await;
+    // a machine without any says so at once; one with some does not trust a stranger for that
+    let Ok(tls) = Tls::system() else { return };
+    let result = send(&receiver, tls).await;
+    assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
+}
+
 #[test]
 fn an_authority_must_be_one() {
-    let mut roots = Roots::default();
-    assert!(matches!(roots.add_pem(b"nothing"), Err(RootsError::Empty)));
+    let mut roots = Tls::default();
+    assert!(matches!(roots.add_pem(b"nothing"), Err(TlsError::Empty)));
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(roots.add_pem(broken).is_err());
 }

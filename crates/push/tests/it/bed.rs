@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use egress::{Client, Limits, Policy, Roots, SystemResolver};
+use egress::{Client, Limits, Policy, SystemResolver, Tls};
 use model::{
     AppId, Application, ApplicationStatus, Clock, EventConfig, EventId, EventKind, Mono, NewEvent,
     Now, Sealed, Timestamp,
@@ -98,7 +98,7 @@ impl Bed {
         options.durable = false;
         let store = Store::open(&options, Arc::clone(&clock), Arc::new(Silent)).unwrap();
         let resolver = Arc::new(SystemResolver::default());
-        let client = Client::new(policy, resolver, Roots::default(), Limits::default()).unwrap();
+        let client = Client::new(policy, resolver, Tls::default(), Limits::default()).unwrap();
         let worker = Worker::new(Parts {
             backend: Arc::<Store>::clone(&store),
             client: Arc::new(client),

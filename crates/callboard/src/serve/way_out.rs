@@ -1,0 +1,55 @@
+//! The way out of callbacks: whom it trusts, what it shows of itself, and what it goes through.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use egress::{Client, Limits, Policy, SystemResolver, Tls};
+
+use crate::config::Config;
+use crate::config::settings::AuthoritiesOf;
+use crate::failure::{Exit, Failure, chain};
+
+/// The client that PUSH sends with.
+pub(super) fn client(config: &Config, policy: &Policy) -> Result<Client, Failure> {
+    let resolver = Arc::new(SystemResolver::default());
+    let client = Client::new(policy.clone(), resolver, tls(config)?, Limits::default());
+    let client = client.map_err(|error| refuse(OWN, &error.to_string()))?;
+    Ok(match &config.proxy {
+        Some(proxy) => client.through(proxy.clone()),
+        None => client,
+    })
+}
+
+/// The settings of our certificate.
+const OWN: &str = "push.client_certificate, push.client_key";
+
+fn refuse(setting: &str, reason: &str) -> Failure {
+    Failure::new(Exit::Config, format!("{setting}: {reason}"))
+}
+
+fn read(setting: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| refuse(setting, &format!("{}: {error}", path.display())))
+}
+
+fn tls(config: &Config) -> Result<Tls, Failure> {
+    let push = &config.push;
+    let mut tls = match push.roots {
+        AuthoritiesOf::Mozilla => Tls::default(),
+        AuthoritiesOf::System => {
+            Tls::system().map_err(|error| refuse("push.roots", &chain(&error)))?
+        }
+    };
+    if !push.ca_file.as_os_str().is_empty() {
+        let pem = read("push.ca_file", &push.ca_file)?;
+        let file = push.ca_file.display();
+        let why = |error| refuse("push.ca_file", &format!("{file}: {}", chain(&error)));
+        tls.add_pem(&pem).map_err(why)?;
+    }
+    if !push.client_certificate.as_os_str().is_empty() {
+        let certificate = read("push.client_certificate", &push.client_certificate)?;
+        let key = read("push.client_key", &push.client_key)?;
+        tls.set_own(&certificate, &key).map_err(|error| refuse(OWN, &chain(&error)))?;
+    }
+    Ok(tls)
+}

@@ -31,3 +31,4 @@ mod server;
 mod signing;
 mod start;
 mod traps;
+mod types;

@@ -44,7 +44,8 @@ pub(crate) fn python(program: &str) -> Command {
     command
 }
 
-fn node(program: &str) -> Command {
+/// The Node program of tests/clients with that name.
+pub(crate) fn node(program: &str) -> Command {
     let directory = root().join("tests/clients");
     let modules = directory.join("node_modules");
     assert!(modules.exists(), "the official clients are missing: run ./scripts/test install");

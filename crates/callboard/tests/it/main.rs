@@ -19,6 +19,8 @@ mod ledger;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod unmodified;
+#[cfg(test)]
 mod upload;
 #[cfg(test)]
 mod way_out;

@@ -4,9 +4,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use tracing_subscriber::fmt::MakeWriter;
-
 use testkit::receiver::{Reaction, Receiver};
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bed::{APP, Bed, SIGN_KEY, master, sealed};
 
@@ -38,9 +37,11 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines that say so.
-    fn lines(&self, words: &str) -> Vec<String> {
-        self.text().lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
+    /// The lines that say so of that address.
+    fn lines(&self, words: &str, address: &str) -> Vec<String> {
+        let text = self.text();
+        let said = text.lines().filter(|line| line.contains(words) && line.contains(address));
+        said.map(str::to_owned).collect()
     }
 }
 
@@ -52,7 +53,8 @@ async fn each_turn_of_a_circuit_is_told_once_and_nothing_secret_with_it() {
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(log.clone())
         .finish();
-    let _here = tracing::subscriber::set_default(subscriber);
+    // not for this thread alone: whether a line is wanted is decided once, by whoever comes by first
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
     bed.point(APP, receiver.url("/hook/p4th?token=t0ken")).await;
     bed.configure(APP, |config| config.sign_key = Some(sealed(APP, &master()))).await;
@@ -70,18 +72,17 @@ async fn each_turn_of_a_circuit_is_told_once_and_nothing_secret_with_it() {
     }
     assert_eq!(bed.worker.open_circuits(), 0);
 
+    let address = format!("http://{}", receiver.address());
     for (words, level, times) in [
         ("the receiver is down", "WARN", 1),
         ("a probe goes out", "DEBUG", 4),
         ("the receiver is back", "INFO", 1),
     ] {
-        let lines = log.lines(words);
+        let lines = log.lines(words, &address);
         assert_eq!(lines.len(), times, "{words}: {}", log.text());
         for line in lines {
             assert!(line.contains(level), "{line}");
             assert!(line.contains(&format!("app={APP}")), "{line}");
-            let address = format!("http://{}", receiver.address());
-            assert!(line.contains(&address), "{line}");
         }
     }
     for secret in ["p4th", "t0ken", "4nswer", "TaskId", SIGN_KEY] {

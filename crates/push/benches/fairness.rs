@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use egress::{Client, Limits, Policy, Roots, SystemResolver};
+use egress::{Client, Limits, Policy, SystemResolver, Tls};
 use model::{
     AppId, Application, ApplicationStatus, Clock, EventConfig, EventKind, Mono, NewEvent, Now,
     Timestamp,
@@ -92,7 +92,7 @@ fn open(start: Instant) -> (Arc<Store>, Worker, tempfile::TempDir) {
     let store = Store::open(&options, Arc::clone(&clock), Arc::new(Silent)).unwrap();
     let policy = Policy { allow_loopback: true, ..Policy::default() };
     let resolver = Arc::new(SystemResolver::default());
-    let client = Client::new(policy, resolver, Roots::default(), Limits::default()).unwrap();
+    let client = Client::new(policy, resolver, Tls::default(), Limits::default()).unwrap();
     let worker = Worker::new(Parts {
         backend: Arc::<Store>::clone(&store),
         client: Arc::new(client),

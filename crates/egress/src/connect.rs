@@ -1,7 +1,7 @@
 //! From a checked URL to a connection: resolve, check every address, connect to a checked one, TLS.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -89,6 +89,9 @@ impl Connector {
             let share = deadline.saturating_duration_since(now) / left.max(1);
             left = left.saturating_sub(1);
             let proxy = self.proxy.as_ref().filter(|_| !address.ip().to_canonical().is_loopback());
+            if proxy.is_some() {
+                self.check_route(address)?;
+            }
             let connected = timeout_at(now + share, async {
                 match proxy {
                     Some(proxy) => proxy.connect(&*self.resolver, address).await,
@@ -105,11 +108,36 @@ impl Connector {
                     return Ok(tcp);
                 }
                 Ok(Err(error)) => error,
-                Err(_) => io::Error::from(io::ErrorKind::TimedOut),
+                Err(_) => io::Error::from(ErrorKind::TimedOut),
             };
             last = Some(ExchangeError::Connect { address, error });
         }
         Err(last.unwrap_or(ExchangeError::TimedOut))
+    }
+
+    /// Whether the way to an address leads to a listener of ours, which the ends of a connection
+    /// through a proxy would not tell. A datagram socket is asked for its route; nothing is sent.
+    fn check_route(&self, address: SocketAddr) -> Result<(), ExchangeError> {
+        let failed = |error| ExchangeError::Connect { address, error };
+        let any: IpAddr = match address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = match UdpSocket::bind((any, 0)) {
+            Ok(socket) => socket,
+            // a machine without that family has no such address itself
+            Err(error)
+                if matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if socket.connect(address).is_err() {
+            // there is no way to it from here, so it is none of ours
+            return Ok(());
+        }
+        Ok(self.policy.check_ends(socket.local_addr().map_err(failed)?, address)?)
     }
 
     fn check_ends(&self, tcp: &TcpStream, address: SocketAddr) -> Result<(), ExchangeError> {
@@ -123,8 +151,8 @@ fn server_name(url: &Url) -> Result<ServerName<'static>, ExchangeError> {
     let invalid =
         || ExchangeError::Tls("the host is no name that a certificate can have".to_owned());
     Ok(match url.host().ok_or_else(invalid)? {
-        Host::Ipv4(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
-        Host::Ipv6(address) => ServerName::IpAddress(std::net::IpAddr::from(address).into()),
+        Host::Ipv4(address) => ServerName::IpAddress(IpAddr::from(address).into()),
+        Host::Ipv6(address) => ServerName::IpAddress(IpAddr::from(address).into()),
         Host::Domain(name) => {
             let name = name.strip_suffix('.').unwrap_or(name);
             ServerName::try_from(name.to_owned())

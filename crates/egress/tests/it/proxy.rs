@@ -107,6 +107,31 @@ async fn what_may_not_be_called_is_not_asked_of_it() {
 }
 
 #[tokio::test]
+async fn our_own_listeners_are_no_target_of_it_either() {
+    // the address that this machine has outside; nothing is sent to find it
+    let outside = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    if outside.connect("192.0.2.1:9").is_err() {
+        return; // it has none
+    }
+    let own = outside.local_addr().unwrap().ip();
+    let (proxy, asked) = proxy("HTTP/1.1 403 No\r\n\r\n", None).await;
+    let policy = Policy {
+        allow: vec!["0.0.0.0/0".parse().unwrap()],
+        forbidden: vec!["0.0.0.0:8800".parse().unwrap()],
+        ..Policy::default()
+    };
+    let client = Client::new(policy, Arc::new(Public), Tls::default(), Limits::default());
+    let client = client.unwrap().through(format!("http://{}", proxy.address).parse().unwrap());
+    let result = client.exchange(request(&format!("http://{own}:8800/"), 5_000)).await;
+    let refused = matches!(result, Err(ExchangeError::Refused(Refusal::OwnListener(_))));
+    assert!(refused, "{result:?}");
+    assert!(asked.lock().unwrap().is_empty());
+    // another port of the same machine is not ours
+    client.exchange(request(&format!("http://{own}:8801/"), 5_000)).await.unwrap_err();
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn loopback_targets_are_this_machines_own() {
     let receiver = receiver().await;
     let (proxy, asked) = proxy("HTTP/1.1 502 Bad Gateway\r\n\r\n", None).await;

@@ -47,10 +47,11 @@ impl fmt::Display for Class {
 }
 
 /// Single addresses at which a machine finds its provider's metadata or agent.
-const METADATA_V4: [Ipv4Addr; 7] = [
+const METADATA_V4: [Ipv4Addr; 8] = [
     Ipv4Addr::new(169, 254, 169, 254), // AWS, GCP, Azure, OpenStack and many more
     Ipv4Addr::new(169, 254, 170, 2),   // AWS ECS task credentials
     Ipv4Addr::new(169, 254, 170, 23),  // AWS EKS pod credentials
+    Ipv4Addr::new(169, 254, 42, 42),   // Scaleway
     Ipv4Addr::new(169, 254, 0, 23),    // Tencent Cloud
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's host agent, in a public block

@@ -61,6 +61,7 @@ const HOSTILE: &[(&str, Class)] = &[
     ("169.254.43518", Class::Metadata),
     ("169.254.170.2", Class::Metadata),
     ("169.254.0.23", Class::Metadata),
+    ("169.254.42.42", Class::Metadata),
     ("100.100.100.200", Class::Metadata),
     ("168.63.129.16", Class::Metadata),
     ("192.0.0.192", Class::Metadata),

@@ -58,6 +58,8 @@ pub struct EventRow {
     pub created: Timestamp,
     /// How many attempts of PUSH were made in its latest life.
     pub attempts: u32,
+    /// How many lives it had before that one: how often it was replayed.
+    pub replays: u32,
     /// The files it speaks of.
     pub files: Vec<FileId>,
 }

@@ -133,8 +133,13 @@ fn describe(
     let (state, reason) = blocks.state(db, shared, latest)?.unwrap_or_else(fresh);
     let count = "SELECT count(*) FROM attempt WHERE seq = ?1";
     let attempts = db.prepare_cached(count)?.query_row([sql(latest.0)], |row| row.get(0))?;
+    let replays = match entry.later {
+        _ if latest == first => 0,
+        Some(later) if latest == entry.seq => later.life.replays(),
+        _ => lives::of(db, latest)?.map_or(0, |later| later.life.replays()),
+    };
     let (id, created) = (shared.engine().event_id(first), entry.stated());
-    Ok(EventRow { id, kind, state, reason, created, attempts, files: entry.files })
+    Ok(EventRow { id, kind, state, reason, created, attempts, replays, files: entry.files })
 }
 
 /// One event with its payload and attempts.

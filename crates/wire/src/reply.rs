@@ -382,6 +382,8 @@ pub struct EventInfo {
     pub create_time: Timestamp,
     /// How many attempts of PUSH were made in its latest life.
     pub attempt_count: u64,
+    /// How often it was replayed.
+    pub replay_count: u64,
     /// The first file that it speaks of; none: written as an empty string.
     #[serde(serialize_with = "text::display_or_empty")]
     pub file_id: Option<FileId>,
@@ -407,6 +409,7 @@ struct EventDetail {
     #[serde(serialize_with = "text::display")]
     create_time: Timestamp,
     attempt_count: u64,
+    replay_count: u64,
     #[serde(serialize_with = "text::display_or_empty")]
     file_id: Option<FileId>,
     payload: Box<RawValue>,
@@ -423,8 +426,16 @@ impl EventDetailReply {
         payload: &[u8],
         attempts: Vec<EventAttempt>,
     ) -> Result<Self, ApiError> {
-        let EventInfo { event_id, event_type, state, reason, create_time, attempt_count, file_id } =
-            info;
+        let EventInfo {
+            event_id,
+            event_type,
+            state,
+            reason,
+            create_time,
+            attempt_count,
+            replay_count,
+            file_id,
+        } = info;
         let payload = serde_json::from_slice(payload).map_err(ApiError::internal)?;
         Ok(Self {
             event: EventDetail {
@@ -434,6 +445,7 @@ impl EventDetailReply {
                 reason,
                 create_time,
                 attempt_count,
+                replay_count,
                 file_id,
                 payload,
                 attempt_set: attempts,

@@ -90,6 +90,7 @@ fn info(row: &EventRow) -> EventInfo {
         reason: row.reason.map_or_else(String::new, |reason| reason.name().to_owned()),
         create_time: row.created,
         attempt_count: row.attempts.into(),
+        replay_count: row.replays.into(),
         file_id: row.files.first().copied(),
     }
 }

@@ -178,7 +178,7 @@ impl Session<'_> {
         }
     }
 
-    /// Tells of a change: that the event was stated, new attempts, the state.
+    /// Tells of a change: that the event was stated or replayed, new attempts, the state.
     async fn tell(&mut self, row: &Value, change: Change) -> Result<(), Failure> {
         let states = &self.args.states;
         if !states.is_empty() && !states.contains(&word(row, "State")) {
@@ -187,25 +187,11 @@ impl Session<'_> {
         if change.stated {
             self.line(row, "STATED", &word(row, "CreateTime"), json!({})).await;
         }
+        if change.replayed {
+            self.line(row, "REPLAYED", &clock::wall().to_string(), json!({})).await;
+        }
         if change.attempts > 0 {
-            let detail = match row.get("AttemptSet") {
-                Some(_) => Some(row.clone()),
-                None => self.detail(&word(row, "EventId")).await?,
-            };
-            let detail = detail.unwrap_or_default();
-            let all = items(&detail, "AttemptSet");
-            // more may have been made since the row was read: they are told when they are seen
-            let end = all.len().min(change.attempts_before.saturating_add(change.attempts));
-            let begin = end.saturating_sub(change.attempts);
-            for (number, attempt) in all.iter().enumerate().take(end).skip(begin) {
-                let mut attempt = attempt.clone();
-                let time = word(&attempt, "Time");
-                if let Some(members) = attempt.as_object_mut() {
-                    members.shift_remove("Time");
-                }
-                let more = with(attempt, "Attempt", Some(number + 1));
-                self.line(row, "ATTEMPT", &time, more).await;
-            }
+            self.tell_attempts(row, change).await?;
         }
         if change.state {
             self.line(row, "STATE", &clock::wall().to_string(), json!({})).await;
@@ -213,10 +199,37 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Tells the attempts of a change. AttemptSet has those of all lives, the latest life's last; a
+    /// life that has begun since the row was read is told when it is seen.
+    async fn tell_attempts(&mut self, row: &Value, change: Change) -> Result<(), Failure> {
+        let detail = match row.get("AttemptSet") {
+            Some(_) => row.clone(),
+            None => self.detail(&word(row, "EventId")).await?.unwrap_or_default(),
+        };
+        if detail.get("ReplayCount") != row.get("ReplayCount") {
+            return Ok(());
+        }
+        let count = detail.get("AttemptCount").and_then(Value::as_u64).unwrap_or_default();
+        let all = items(&detail, "AttemptSet");
+        let earlier = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        // more may have been made since the row was read: they are told when they are seen
+        let of_life = all.iter().skip(earlier).enumerate();
+        for (number, attempt) in of_life.skip(change.attempts_before).take(change.attempts) {
+            let mut attempt = attempt.clone();
+            let time = word(&attempt, "Time");
+            if let Some(members) = attempt.as_object_mut() {
+                members.shift_remove("Time");
+            }
+            let more = with(attempt, "Attempt", Some(number + 1));
+            self.line(row, "ATTEMPT", &time, more).await;
+        }
+        Ok(())
+    }
+
     async fn line(&self, row: &Value, what: &str, time: &str, more: Value) {
         if self.args.json {
             let mut line = json!({ "Time": time, "Change": what });
-            for name in ["EventId", "EventType", "State", "Reason", "FileId"] {
+            for name in ["EventId", "EventType", "State", "Reason", "FileId", "ReplayCount"] {
                 line = with(line, name, row.get(name));
             }
             if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
@@ -241,6 +254,7 @@ fn text(row: &Value, what: &str, time: &str, more: &Value) -> String {
             file if file.is_empty() => "stated".to_owned(),
             file => format!("stated, file {file}"),
         },
+        "REPLAYED" => format!("replayed ({})", word(row, "ReplayCount")),
         "ATTEMPT" => {
             let status = match word(more, "Status") {
                 none if none == "0" => "no answer".to_owned(),

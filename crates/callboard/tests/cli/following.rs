@@ -70,6 +70,47 @@ async fn events_attempts_and_states_are_told_as_they_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_told_as_a_new_life_with_its_own_attempts() {
+    let receiver = Receiver::start().await.unwrap();
+    let config = "[push]\nschedule = [\"1s\"]\n";
+    let server = Launch::new(BINARY).config(config).start().await.unwrap();
+    cli(&server, &["apps", "configure", "--url", &receiver.url("/first")]).good();
+    let following = tail(&server, &["--last", "0"]);
+    following.says(&["Following"]).await.unwrap();
+    let id = publish(&server, "ProcedureStateChanged", "{}");
+    following.says(&[&id, "attempt 1: 200 after ", "/first"]).await.unwrap();
+    following.says(&[&id, "  DONE"]).await.unwrap();
+
+    cli(&server, &["apps", "configure", "--url", &receiver.url("/second")]).good();
+    receiver.next([Reaction::status(500)]);
+    cli(&server, &["replay", &id]).good();
+    following.says(&[&id, "ProcedureStateChanged  replayed (1)"]).await.unwrap();
+    following.says(&[&id, "attempt 1: 500 after ", "/second"]).await.unwrap();
+    following.says(&[&id, "attempt 2: 200 after ", "/second"]).await.unwrap();
+
+    // delivered again before the next look: the state and the count of attempts are the same then
+    cli(&server, &["apps", "configure", "--url", &receiver.url("/third")]).good();
+    let lines = tail(&server, &["--last", "1", "--json"]);
+    lines.says(&["Following"]).await.unwrap();
+    cli(&server, &["replay", &id]).good();
+    following.says(&[&id, "replayed (2)"]).await.unwrap();
+    following.says(&[&id, "attempt 1: 200 after ", "/third"]).await.unwrap();
+    lines.says(&["\"Change\":\"REPLAYED\"", "\"ReplayCount\":2"]).await.unwrap();
+    lines.says(&["\"Change\":\"ATTEMPT\"", "/third", "\"Attempt\":1"]).await.unwrap();
+    let shown = cli(&server, &["events", "show", &id]).good();
+    assert!(shown.contains("\nAttempts  1\nReplays   2\n"), "{shown}");
+
+    following.interrupt().unwrap();
+    let (code, text) = following.end().await.unwrap();
+    assert_eq!(code, 0, "{text}");
+    let attempts = |path: &str| {
+        let told = text.lines().filter(|line| line.contains("attempt") && line.contains(path));
+        told.count()
+    };
+    assert_eq!(["/first", "/second", "/third"].map(attempts), [1, 2, 1], "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_survives_a_restart_of_the_server() {
     let mut server = Launch::new(BINARY).start().await.unwrap();
     cli(&server, &["apps", "configure", "--mode", "PULL"]).good();

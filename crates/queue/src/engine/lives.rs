@@ -19,6 +19,14 @@ pub struct Life {
     pub number: u32,
 }
 
+impl Life {
+    /// How often the event had been replayed when this life began.
+    #[must_use]
+    pub const fn replays(self) -> u32 {
+        self.number.saturating_sub(1)
+    }
+}
+
 /// The open entries that are not their event's first life.
 #[derive(Debug, Default)]
 pub(super) struct Lives {

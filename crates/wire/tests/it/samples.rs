@@ -142,6 +142,7 @@ fn event_info() -> EventInfo {
         reason: "Expired".to_owned(),
         create_time: AT,
         attempt_count: 3,
+        replay_count: 1,
         file_id: Some(FILE),
     }
 }

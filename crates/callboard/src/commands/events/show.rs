@@ -40,8 +40,13 @@ fn lines(event: &Value) -> Vec<String> {
         format!("Created   {}", word(event, "CreateTime")),
         format!("Files     {}", files(event, payload)),
         format!("Attempts  {}", word(event, "AttemptCount")),
-        String::new(),
     ];
+    let replays = event.get("ReplayCount").and_then(Value::as_u64).unwrap_or_default();
+    if replays > 0 {
+        // the table below has the attempts of all lives
+        lines.push(format!("Replays   {replays}"));
+    }
+    lines.push(String::new());
     let attempts = items(event, "AttemptSet");
     if !attempts.is_empty() {
         lines.extend(attempt_lines(attempts));

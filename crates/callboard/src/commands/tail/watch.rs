@@ -14,9 +14,11 @@ const KNOWN_MAX: usize = 10_000;
 pub(super) struct Change {
     /// It was not known.
     pub(super) stated: bool,
+    /// It has a new life, which is told with everything in it as if nothing of it were known.
+    pub(super) replayed: bool,
     /// It is in another state, or new and already beyond READY.
     pub(super) state: bool,
-    /// How many attempts were known.
+    /// How many attempts of this life were known.
     pub(super) attempts_before: usize,
     /// How many attempts are new.
     pub(super) attempts: usize,
@@ -25,8 +27,9 @@ pub(super) struct Change {
 impl Change {
     /// Everything about an event, as if nothing of it were known.
     pub(super) fn all_of(row: &Value) -> Self {
-        let (state, attempts) = standing(row);
-        Self { stated: true, state: state != "READY", attempts_before: 0, attempts }
+        let Standing { state, attempts, replays } = standing(row);
+        let (state, replayed) = (state != "READY", replays > 0);
+        Self { stated: true, replayed, state, attempts_before: 0, attempts }
     }
 }
 
@@ -34,6 +37,7 @@ impl Change {
 struct Known {
     state: String,
     attempts: usize,
+    replays: u64,
     /// The look in which it was seen last.
     look: u64,
 }
@@ -58,29 +62,29 @@ impl Watch {
 
     /// Remembers that there is this event, and follows it no further.
     pub(super) fn pass(&mut self, row: &Value) {
-        let known = Known { state: String::new(), attempts: 0, look: self.look };
+        let known = Known { state: String::new(), attempts: 0, replays: 0, look: self.look };
         self.events.insert(id(row).to_owned(), known);
     }
 
     /// Takes a row in; what is new about it, if anything is.
     pub(super) fn compare(&mut self, row: &Value) -> Option<Change> {
-        let (state, attempts) = standing(row);
-        let known = Known { state: state.to_owned(), attempts, look: self.look };
+        let Standing { state, attempts, replays } = standing(row);
+        let known = Known { state: state.to_owned(), attempts, replays, look: self.look };
         let before = self.events.insert(id(row).to_owned(), known);
         let change = match before {
             None => Change::all_of(row),
-            Some(before) => {
-                // a replay is a new life, whose attempts are counted from 0
-                let base = if attempts < before.attempts { 0 } else { before.attempts };
-                Change {
-                    stated: false,
-                    state: before.state != state,
-                    attempts_before: base,
-                    attempts: attempts - base,
-                }
+            Some(before) if before.replays < replays => {
+                Change { stated: false, ..Change::all_of(row) }
             }
+            Some(before) => Change {
+                stated: false,
+                replayed: false,
+                state: before.state != state,
+                attempts_before: before.attempts,
+                attempts: attempts.saturating_sub(before.attempts),
+            },
         };
-        (change.stated || change.state || change.attempts > 0).then_some(change)
+        (change.stated || change.replayed || change.state || change.attempts > 0).then_some(change)
     }
 
     /// Open events that this look has not come to, those first that were not seen for longest.
@@ -108,11 +112,18 @@ impl Watch {
     }
 }
 
-/// The state of an event and how many attempts were made.
-fn standing(row: &Value) -> (&str, usize) {
+/// Where an event stands in its latest life.
+struct Standing<'a> {
+    state: &'a str,
+    attempts: usize,
+    replays: u64,
+}
+
+fn standing(row: &Value) -> Standing<'_> {
+    let count = |name| row.get(name).and_then(Value::as_u64).unwrap_or_default();
     let state = row.get("State").and_then(Value::as_str).unwrap_or_default();
-    let attempts = row.get("AttemptCount").and_then(Value::as_u64).unwrap_or_default();
-    (state, usize::try_from(attempts).unwrap_or(usize::MAX))
+    let attempts = usize::try_from(count("AttemptCount")).unwrap_or(usize::MAX);
+    Standing { state, attempts, replays: count("ReplayCount") }
 }
 
 fn id(row: &Value) -> &str {
@@ -130,7 +141,7 @@ mod tests {
     }
 
     fn change(stated: bool, state: bool, attempts_before: usize, attempts: usize) -> Change {
-        Change { stated, state, attempts_before, attempts }
+        Change { stated, replayed: false, state, attempts_before, attempts }
     }
 
     #[test]
@@ -142,12 +153,21 @@ mod tests {
         assert_eq!(watch.compare(&row("a", "DELAYED", 1)), Some(change(false, true, 0, 1)));
         assert_eq!(watch.compare(&row("a", "DELAYED", 3)), Some(change(false, false, 1, 2)));
         assert_eq!(watch.compare(&row("a", "DONE", 4)), Some(change(false, true, 3, 1)));
-        assert_eq!(
-            watch.compare(&row("a", "DELAYED", 1)),
-            Some(change(false, true, 0, 1)),
-            "a replay"
-        );
         assert_eq!(watch.compare(&row("b", "DONE", 1)), Some(change(true, true, 0, 1)));
+    }
+
+    #[test]
+    fn a_new_life_is_told_from_its_beginning() {
+        let life = |state, attempts, replays| json!({"EventId": "a", "State": state, "AttemptCount": attempts, "ReplayCount": replays});
+        let replay =
+            |state, attempts| Change { replayed: true, ..change(false, state, 0, attempts) };
+        let mut watch = Watch::default();
+        watch.next_look();
+        assert_eq!(watch.compare(&life("DONE", 1, 0)), Some(change(true, true, 0, 1)));
+        assert_eq!(watch.compare(&life("READY", 0, 1)), Some(replay(false, 0)));
+        assert_eq!(watch.compare(&life("DONE", 1, 1)), Some(change(false, true, 0, 1)));
+        assert_eq!(watch.compare(&life("DONE", 1, 2)), Some(replay(true, 1)), "between two looks");
+        assert_eq!(watch.compare(&life("DONE", 1, 2)), None);
     }
 
     #[test]

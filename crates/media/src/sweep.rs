@@ -7,7 +7,7 @@
 //! A session is removed an hour after it was first *seen* to be past its time, by the monotonic clock:
 //! a step of the wall clock must not cost anybody an upload. Nothing else is removed by time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use model::Mono;
@@ -22,10 +22,8 @@ use crate::staging::Upload;
 const OVERDUE_MS: u64 = 3_600_000;
 /// Least time between two looks at all sessions, in ms: a look reads each of them.
 const SESSIONS_MS: u64 = 600_000;
-/// Garbage removed in one commit.
-const GARBAGE_BATCH: usize = 256;
-/// Objects that one sweep may fail to remove before it gives up.
-const UNSWEPT_MAX: usize = 65_536;
+/// Garbage on a page, removed in one commit.
+const GARBAGE_PAGE: usize = 256;
 /// Sessions on a page.
 const SESSION_PAGE: usize = 500;
 
@@ -46,33 +44,21 @@ impl Library {
     pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.sweeping.lock().await;
         let mut first = FirstError::default();
-        let mut stuck = HashSet::new();
+        self.writing.sweep_begins();
+        let mut after = None;
         loop {
-            // what is being written or stuck is listed too, and must not push out what can go; as many
-            // again as are stuck, so that passing many of them takes few lists
-            let batch = GARBAGE_BATCH.max(stuck.len()) + stuck.len() + self.writing.sweep_begins();
-            let mut garbage = self.backend.garbage(batch).await?;
-            let full = garbage.len() >= batch;
-            garbage.retain(|name| !stuck.contains(name));
-            let mut progress = false;
-            for names in garbage.chunks(GARBAGE_BATCH) {
-                progress |= self.remove_garbage(names, &mut stuck, &mut first).await?;
-            }
-            if !(full && progress) || stuck.len() >= UNSWEPT_MAX {
+            let names = self.backend.garbage(after, GARBAGE_PAGE).await?;
+            self.remove_garbage(&names, &mut first).await?;
+            if names.len() < GARBAGE_PAGE {
                 return first.into();
             }
+            after = names.into_iter().last();
         }
     }
 
-    /// Removes objects, and then their names from the list; whether any was removed or found stuck.
-    async fn remove_garbage(
-        &self,
-        names: &[String],
-        stuck: &mut HashSet<String>,
-        first: &mut FirstError,
-    ) -> Result<bool, Fault> {
+    /// Removes objects, and then their names from the list; passes over what is being written.
+    async fn remove_garbage(&self, names: &[String], first: &mut FirstError) -> Result<(), Fault> {
         let mut swept = Vec::with_capacity(names.len());
-        let known = stuck.len();
         for name in names {
             if self.writing.is_spared(name) {
                 continue;
@@ -82,15 +68,13 @@ impl Library {
                 Err(source) => {
                     let what = format!("the object {name}");
                     first.note(Err(Fault::Unswept { what, source }));
-                    stuck.insert(name.clone());
                 }
             }
         }
-        let progress = !swept.is_empty() || stuck.len() > known;
-        if !swept.is_empty() {
-            self.commit(Commit { swept, ..Commit::default() }).await.map_err(fault)?;
+        if swept.is_empty() {
+            return Ok(());
         }
-        Ok(progress)
+        self.commit(Commit { swept, ..Commit::default() }).await.map_err(fault)
     }
 
     /// Removes sessions that are long past their time, with what was uploaded and never committed.

@@ -38,12 +38,10 @@ impl Writing {
         Reserved { name, writing: self.clone() }
     }
 
-    /// Begins a sweep; to be called before the list of garbage is read. One at a time. Answers how
-    /// many names it must let be so far.
-    pub(crate) fn sweep_begins(&self) -> usize {
+    /// Begins a sweep; to be called before the list of garbage is read. One at a time.
+    pub(crate) fn sweep_begins(&self) {
         let mut names = self.lock();
         names.spared = Some(names.active.clone());
-        names.active.len()
     }
 
     /// Whether the sweep under way must let this name be.

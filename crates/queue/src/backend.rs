@@ -68,8 +68,13 @@ pub trait Backend: Debug + Send + Sync {
     /// next, by the cursor; an error may leave a part done, which a repeat then skips.
     async fn replay(&self, request: ReplayRequest) -> Result<Replayed, ReplayError>;
 
-    /// Objects that nothing refers to and that may be on disk: deleted, or still being written.
-    async fn garbage(&self, limit: usize) -> Result<Vec<String>, BackendError>;
+    /// A page of the objects that nothing refers to and that may be on disk: deleted, or still being
+    /// written. In the order of their names, those after `after`; a short page is the last.
+    async fn garbage(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<String>, BackendError>;
 
     /// Ends leases, makes retries due, expires, checkpoints, drops old history: whatever time has
     /// brought. A driver calls it; so do tests.

@@ -63,8 +63,10 @@ fn record(kind: RecordKind, row: &Row<'_>) -> Result<Record> {
 }
 
 /// Objects that may still be on disk though nothing refers to them.
-pub(crate) fn garbage(db: &Connection, limit: usize) -> Result<Vec<String>> {
-    let mut statement = db.prepare_cached("SELECT object FROM garbage ORDER BY object LIMIT ?1")?;
+pub(crate) fn garbage(db: &Connection, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+    let select = "SELECT object FROM garbage WHERE object > ?1 ORDER BY object LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    statement.query_map([limit], |row| row.get(0))?.collect()
+    // no object has an empty name
+    let row = (after.unwrap_or_default(), limit);
+    db.prepare_cached(select)?.query_map(row, |row| row.get(0))?.collect()
 }

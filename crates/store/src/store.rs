@@ -320,9 +320,13 @@ impl Backend for Store {
         Ok(replayed)
     }
 
-    async fn garbage(&self, limit: usize) -> Result<Vec<String>, BackendError> {
+    async fn garbage(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<String>, BackendError> {
         self.shared.status.check()?;
-        self.shared.readers.read(move |db| records::garbage(db, limit)).await
+        self.shared.readers.read(move |db| records::garbage(db, after.as_deref(), limit)).await
     }
 
     async fn tick(&self) -> Result<(), BackendError> {

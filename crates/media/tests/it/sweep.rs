@@ -122,7 +122,7 @@ async fn sweeping_never_touches_what_is_being_written() {
     }
     assert_eq!(world.object_files().len(), 60);
     let backend: &dyn Backend = &*world.backend;
-    assert!(backend.garbage(10).await.unwrap().is_empty());
+    assert!(backend.garbage(None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

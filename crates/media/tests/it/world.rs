@@ -182,7 +182,7 @@ impl World {
     }
 
     pub(crate) async fn garbage(&self) -> Vec<String> {
-        self.backend.garbage(1_000).await.unwrap()
+        self.backend.garbage(None, 1_000).await.unwrap()
     }
 }
 

@@ -35,7 +35,7 @@ async fn a_refused_commit_changes_nothing() {
     assert_eq!(found[0].as_ref().map(|record| record.version), Some(1));
     assert_eq!(found[1], None);
     assert_eq!(bed.store.load(None), Load::default());
-    assert!(bed.store.garbage(9).await.unwrap().is_empty());
+    assert!(bed.store.garbage(None, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -52,10 +52,10 @@ async fn records_and_events_stand_together() {
     assert!(matches!(bed.store.commit(commit).await, Err(CommitError::Conflict(_))));
     let bed = bed.crash();
     assert_eq!(bed.store.load(None).ready, 1);
-    assert_eq!(bed.store.garbage(9).await.unwrap(), ["object"]);
+    assert_eq!(bed.store.garbage(None, 9).await.unwrap(), ["object"]);
     let swept = Commit { swept: vec!["object".to_owned()], ..Commit::default() };
     bed.store.commit(swept).await.unwrap();
-    assert!(bed.store.garbage(9).await.unwrap().is_empty());
+    assert!(bed.store.garbage(None, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -185,4 +185,25 @@ async fn the_limit_in_all_counts_every_application_of_a_commit() {
     let mixed = vec![event("1"), event("2"), theirs.clone(), theirs.clone()];
     assert!(matches!(bed.publish(mixed).await, Err(CommitError::TooManyOpen(_))));
     bed.publish(vec![event("1"), event("2"), theirs]).await.unwrap();
+}
+
+#[tokio::test]
+async fn garbage_comes_in_pages() {
+    let bed = Bed::new().await;
+    let garbage: Vec<String> = (0..7).map(|n| format!("a/{n}")).collect();
+    bed.store.commit(Commit { garbage: garbage.clone(), ..Commit::default() }).await.unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = bed.store.garbage(after, 3).await.unwrap();
+        after = page.last().cloned();
+        let last = page.len() < 3;
+        // what is swept meanwhile moves nothing
+        bed.store.commit(Commit { swept: page.clone(), ..Commit::default() }).await.unwrap();
+        found.extend(page);
+        if last {
+            break;
+        }
+    }
+    assert_eq!(found, garbage);
+    assert!(bed.store.garbage(None, 3).await.unwrap().is_empty());
 }

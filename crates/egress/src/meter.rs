@@ -3,12 +3,15 @@
 //! The count tells whether a reused connection died before the first byte of an answer, which
 //! decides whether the request may be sent again. The limit ends what hyper would read on and on:
 //! endless interim answers (1xx) and headers.
+//!
+//! Nothing is read before the first byte is written: some receivers answer as soon as they are
+//! connected to, and hyper takes an answer that it finds before it has sent the request for a fault.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -46,11 +49,25 @@ impl Meter {
 pub(crate) struct Metered {
     inner: Box<dyn Stream>,
     meter: Arc<Meter>,
+    written: bool,
+    /// Who wants to read and may not yet.
+    reader: Option<Waker>,
 }
 
 impl Metered {
     pub(crate) fn new(inner: Box<dyn Stream>, meter: Arc<Meter>) -> Self {
-        Self { inner, meter }
+        Self { inner, meter, written: false, reader: None }
+    }
+
+    /// Lets reading begin, whatever came of the write: an error is to be found by the reader too.
+    fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if outcome.is_ready() {
+            self.written = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        outcome
     }
 }
 
@@ -62,6 +79,10 @@ impl AsyncRead for Metered {
     ) -> Poll<io::Result<()>> {
         if self.meter.exhausted() {
             return Poll::Ready(Err(io::Error::other("the answer is too large")));
+        }
+        if !self.written {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
@@ -77,7 +98,8 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.written(outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -93,10 +115,40 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.written(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_there_before_the_request_is_its_answer() {
+        let (near, mut far) = tokio::io::duplex(4096);
+        far.write_all(b"HTTP/1.1 202 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        let meter = Arc::new(Meter::default());
+        meter.grant(4096);
+        let io = TokioIo::new(Metered::new(Box::new(near), meter));
+        let (mut sender, driver) = http1::handshake::<_, Full<Bytes>>(io).await.unwrap();
+        let driving = tokio_util::task::TaskTracker::new().spawn(driver);
+        let request = http::Request::post("/").body(Full::from("{}")).unwrap();
+        assert_eq!(sender.send_request(request).await.unwrap().status(), 202);
+        drop(sender);
+        driving.await.unwrap().unwrap();
+        let mut sent = String::new();
+        far.read_to_string(&mut sent).await.unwrap();
+        assert!(sent.ends_with("{}"), "{sent}");
     }
 }

@@ -16,13 +16,13 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::bed::{APP, Bed, settings};
 
 /// A bare socket that treats its first connection as told; every other one gets 200.
-struct Once {
-    address: SocketAddr,
+pub(crate) struct Once {
+    pub(crate) address: SocketAddr,
     _accepting: AbortOnDropHandle<()>,
 }
 
 impl Once {
-    async fn start<F>(treat: impl FnOnce(TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn start<F>(treat: impl FnOnce(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -43,12 +43,12 @@ impl Once {
     }
 }
 
-async fn read_head(stream: &mut TcpStream) {
+pub(crate) async fn read_head(stream: &mut TcpStream) {
     let mut seen = Vec::new();
     while !seen.ends_with(b"}") && stream.read_buf(&mut seen).await.is_ok_and(|n| n > 0) {}
 }
 
-async fn write(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+pub(crate) async fn write(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     stream.write_all(bytes).await.is_ok()
 }
 
@@ -59,22 +59,24 @@ async fn drip(stream: &mut TcpStream, drop: &[u8]) {
 }
 
 /// What the first event must come to: its state, and the status and error of its row.
-struct Expected {
-    state: State,
-    status: Option<u16>,
-    error: &'static str,
+pub(crate) struct Expected {
+    pub(crate) state: State,
+    pub(crate) status: Option<u16>,
+    pub(crate) error: &'static str,
 }
 
-const fn failed(error: &'static str) -> Expected {
+pub(crate) const fn failed(error: &'static str) -> Expected {
     Expected { state: State::Delayed, status: None, error }
 }
 
-const fn delivered(status: u16) -> Expected {
+pub(crate) const fn delivered(status: u16) -> Expected {
     Expected { state: State::Done, status: Some(status), error: "" }
 }
 
-async fn misbehaves<F>(expected: Expected, treat: impl FnOnce(TcpStream) -> F + Send + 'static)
-where
+pub(crate) async fn misbehaves<F>(
+    expected: Expected,
+    treat: impl FnOnce(TcpStream) -> F + Send + 'static,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
     let (bed, receiver) = (Bed::new(), Once::start(treat).await);

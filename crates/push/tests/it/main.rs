@@ -2,6 +2,8 @@
 
 // marked as tests, so that their shared functions may unwrap
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod bed;
 #[cfg(test)]
 mod circuit;

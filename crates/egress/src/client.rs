@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -169,6 +170,15 @@ impl Client {
     /// Closes connections that have been idle for too long; to be called now and then.
     pub fn sweep(&self) {
         self.pool.sweep();
+    }
+
+    /// A connection to the host and port of a URL, checked as for a request, for whoever carries bytes
+    /// without looking at them.
+    pub async fn dial(&self, url: &Url, timeout: Duration) -> Result<TcpStream, ExchangeError> {
+        let deadline = Instant::now() + timeout;
+        self.connector.policy.check_url(url)?;
+        let dialled = timeout_at(deadline, self.connector.dial(url, None, deadline)).await;
+        dialled.unwrap_or(Err(ExchangeError::TimedOut))
     }
 
     /// Sends a request and reads the beginning of its answer. Dropping the future closes the

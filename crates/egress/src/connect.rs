@@ -38,8 +38,7 @@ impl Connector {
         owner: Option<u64>,
         deadline: Instant,
     ) -> Result<Box<dyn Stream>, ExchangeError> {
-        let addresses = self.addresses(url, owner).await?;
-        let tcp = self.first(&addresses, deadline).await?;
+        let tcp = self.dial(url, owner, deadline).await?;
         if url.scheme() != "https" {
             return Ok(Box::new(tcp));
         }
@@ -47,6 +46,17 @@ impl Connector {
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let tls = connector.connect(name, tcp).await;
         Ok(Box::new(tls.map_err(|error| ExchangeError::Tls(error.to_string()))?))
+    }
+
+    /// The same without TLS, whatever the scheme.
+    pub(crate) async fn dial(
+        &self,
+        url: &Url,
+        owner: Option<u64>,
+        deadline: Instant,
+    ) -> Result<TcpStream, ExchangeError> {
+        let addresses = self.addresses(url, owner).await?;
+        self.first(&addresses, deadline).await
     }
 
     /// The addresses of the host, every one of them allowed: a name that leads inside with one of

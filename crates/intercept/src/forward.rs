@@ -1,12 +1,12 @@
 //! Requests in absolute form, `PUT http://bucket.cos.region.myqcloud.com/key`: how clients send plain
 //! HTTP to a proxy. Some send https targets that way too and leave TLS to the proxy; both are meant
-//! for the server here.
+//! for the server here. Other hosts get such a request too, if they are passed through.
 //!
 //! Each request takes a connection of its own to the server: a kept one may end just as it is used,
 //! and an upload cannot be sent twice.
 
-use http::header::{CONNECTION, HeaderMap, HeaderName};
-use http::{Request, Response, StatusCode};
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -46,16 +46,40 @@ pub(crate) async fn to_server(
             return answer::own(StatusCode::BAD_GATEWAY, &text);
         }
     };
-    match exchange(connection, stream, request).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::debug!(%error, "the server did not answer");
-            answer::own(StatusCode::BAD_GATEWAY, &format!("{}: {error}", shared.server))
-        }
-    }
+    exchange(connection, stream, request).await
+}
+
+/// Sends a request for another host over a connection to it, in the form that servers expect.
+pub(crate) async fn to_host(
+    connection: &Connection,
+    stream: TcpStream,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    strip(request.headers_mut());
+    let target = std::mem::take(request.uri_mut());
+    // user information is not for the host (RFC 9110 section 4.2.4)
+    let host = target.authority().and_then(|authority| authority.as_str().rsplit('@').next());
+    let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) else {
+        return answer::own(StatusCode::BAD_REQUEST, "there is no host");
+    };
+    request.headers_mut().insert(HOST, host);
+    let path = target.path_and_query().cloned();
+    *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
+    exchange(connection, stream, request).await
 }
 
 async fn exchange(
+    connection: &Connection,
+    stream: TcpStream,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    send(connection, stream, request).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "no answer came");
+        answer::own(StatusCode::BAD_GATEWAY, &format!("no answer came: {error}"))
+    })
+}
+
+async fn send(
     connection: &Connection,
     stream: TcpStream,
     request: Request<Incoming>,

@@ -17,6 +17,7 @@
 mod answer;
 pub mod authority;
 mod certificates;
+mod elsewhere;
 mod forward;
 pub mod names;
 pub mod proxy;

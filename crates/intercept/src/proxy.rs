@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::answer::{self, Body};
 use crate::authority::Authority;
 use crate::certificates::Certificates;
+use crate::elsewhere::Elsewhere;
 use crate::{forward, names, tunnel};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
@@ -83,6 +85,8 @@ pub struct Settings {
     pub now: Timestamp,
     /// How long clients are waited for.
     pub deadlines: Deadlines,
+    /// Whether other hosts are reached too, instead of refused.
+    pub pass_through: bool,
     /// Who is told what the user should know.
     pub tell: Tell,
 }
@@ -126,10 +130,16 @@ impl Proxy {
         let failed = |cause| BindError::Io { address, cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let Settings { server, authority, now, deadlines, tell } = settings;
-        let certificates = Certificates::new(authority, now);
-        let told = Mutex::default();
-        let shared = Arc::new(Shared { server, certificates, deadlines, tell, told });
+        let Settings { server, authority, now, deadlines, pass_through, tell } = settings;
+        let elsewhere = pass_through.then(|| Elsewhere::new(address)).transpose();
+        let shared = Arc::new(Shared {
+            server,
+            certificates: Certificates::new(authority, now),
+            deadlines,
+            elsewhere: elsewhere.map_err(failed)?,
+            tell,
+            told: Mutex::default(),
+        });
         Ok(Self { listener, address, shared })
     }
 
@@ -180,6 +190,8 @@ pub(crate) struct Shared {
     pub(crate) server: String,
     pub(crate) certificates: Certificates,
     pub(crate) deadlines: Deadlines,
+    /// None: other hosts are refused.
+    elsewhere: Option<Elsewhere>,
     tell: Tell,
     told: Mutex<HashSet<Note>>,
 }
@@ -261,22 +273,52 @@ async fn answer(connection: &Connection, request: Request<Incoming>) -> Response
         let text = "this is a proxy; the server itself is elsewhere";
         return answer::own(StatusCode::BAD_REQUEST, text);
     };
-    if !names::is_intercepted(&host) {
+    let is_connect = request.method() == Method::CONNECT;
+    if names::is_intercepted(&host) {
+        if is_connect {
+            return connect(connection, host, request);
+        }
+        return forward::to_server(connection, request).await;
+    }
+    let Some(elsewhere) = &connection.shared().elsewhere else {
         connection.shared().tell(Note::Refused { host: host.clone() });
         return answer::own(StatusCode::FORBIDDEN, &refusal(&host));
+    };
+    if !is_connect && request.uri().scheme() != Some(&Scheme::HTTP) {
+        let text = "for another host only CONNECT and plain http are passed through";
+        return answer::own(StatusCode::FORBIDDEN, text);
     }
-    if request.method() == Method::CONNECT {
-        connect(connection, host, request)
-    } else {
-        forward::to_server(connection, request).await
+    match elsewhere.connect(request.uri(), connection.shared().deadlines.connect).await {
+        Ok(stream) if is_connect => pass(connection, stream, request),
+        Ok(stream) => forward::to_host(connection, stream, request).await,
+        Err(error) => {
+            answer::own(StatusCode::BAD_GATEWAY, &format!("cannot reach {host}: {error}"))
+        }
     }
 }
 
 /// Why a host is refused, and what to do about it.
 pub fn refusal(host: &str) -> String {
     format!(
-        "{host} is not one of Tencent's upload hosts; NO_PROXY may name hosts to reach directly"
+        "{host} is not one of Tencent's upload hosts; with `callboard run --pass-through` others are \
+         reached too, and NO_PROXY names hosts to reach without the proxy"
     )
+}
+
+/// Accepts a CONNECT to another host; its bytes are carried beside.
+fn pass(connection: &Connection, far: TcpStream, request: Request<Incoming>) -> Response<Body> {
+    let inside = connection.clone();
+    connection.spawn(async move {
+        let idle = inside.shared().deadlines.idle;
+        let outcome = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => tunnel::pipe(TokioIo::new(upgraded), far, idle).await,
+            Err(error) => Err(io::Error::other(error)),
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a tunnel ended early");
+        }
+    });
+    Response::new(Either::Right(Full::default()))
 }
 
 /// Accepts a CONNECT; what comes inside is served beside.

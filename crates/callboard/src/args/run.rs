@@ -33,6 +33,9 @@ pub struct Run {
     /// Address of the proxy, on this machine; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub proxy: String,
+    /// Let the program reach other hosts too, instead of refusing them
+    #[arg(long)]
+    pub pass_through: bool,
     /// The program and its arguments
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,

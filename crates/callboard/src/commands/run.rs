@@ -46,6 +46,7 @@ pub async fn run(args: &Run, environment: &Environment) -> Result<(), Failure> {
         authority,
         now,
         deadlines: Deadlines::default(),
+        pass_through: args.pass_through,
         tell: Arc::new({
             let endpoint = endpoint.clone();
             move |note: &Note| tell(note, &endpoint)

@@ -32,6 +32,7 @@ async fn a_program_reaches_the_server_by_tencents_name_and_by_no_other() {
     let other = behind(&server, temporary.path(), "curl -sS https://example.invalid/");
     assert_ne!(other.code, 0);
     assert!(other.err.contains("example.invalid is not one of Tencent's"), "{other:?}");
+    assert!(other.err.contains("--pass-through"), "{other:?}");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "nothing is left");
 }
 

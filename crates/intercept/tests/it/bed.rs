@@ -60,6 +60,11 @@ impl Bed {
 
     /// With whatever is at that address.
     pub(crate) async fn before(server: SocketAddr, deadlines: Deadlines) -> Self {
+        Self::with(server, deadlines, false).await
+    }
+
+    /// The same, perhaps with other hosts passed through.
+    pub(crate) async fn with(server: SocketAddr, deadlines: Deadlines, pass_through: bool) -> Self {
         let authority = Authority::generate(now()).unwrap();
         let mut roots = RootCertStore::empty();
         let pem = authority.certificate_pem().as_bytes();
@@ -71,6 +76,7 @@ impl Bed {
             authority,
             now: now(),
             deadlines,
+            pass_through,
             tell: Arc::new(move |note: &Note| told.lock().unwrap().push(note.clone())),
         };
         let proxy = Proxy::bind("127.0.0.1:0".parse().unwrap(), settings).await.unwrap();
@@ -87,6 +93,7 @@ impl Bed {
             authority: Authority::generate(now()).unwrap(),
             now: now(),
             deadlines: Deadlines::default(),
+            pass_through: false,
             tell: Arc::new(|_note: &Note| {}),
         };
         Proxy::bind(address.parse().unwrap(), settings).await
@@ -139,7 +146,7 @@ fn now() -> Timestamp {
 }
 
 /// Answers a request with its own head, then ends.
-async fn echo(mut stream: TcpStream) {
+pub(crate) async fn echo(mut stream: TcpStream) {
     let head = head_of(&mut stream).await;
     let length = head.len();
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nX-Seen: 1\r\n\r\n{head}");

@@ -6,3 +6,5 @@ mod bed;
 mod carried;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod passed;

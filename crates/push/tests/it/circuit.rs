@@ -1,10 +1,14 @@
 //! Dead receivers: their events wait without burning attempts, and nobody else waits with them.
 
+use std::collections::BTreeMap;
+
+use egress::Policy;
 use model::{AppId, Mode};
+use push::Settings;
 use queue::{Backend, State};
 use testkit::receiver::{Reaction, Receiver};
 
-use crate::bed::{APP, Bed};
+use crate::bed::{APP, Bed, settings};
 
 #[tokio::test]
 async fn an_open_circuit_burns_no_attempts_and_probes_at_growing_intervals() {
@@ -164,4 +168,24 @@ async fn a_visit_to_pull_resets_the_circuit_however_short() {
         assert_eq!(bed.state(APP, id).await, State::Done);
     }
     assert_eq!(bed.worker.open_circuits(), 0);
+}
+
+#[tokio::test]
+async fn no_more_is_under_way_than_is_configured() {
+    let settings = Settings { per_application: 3, total: 8, ..settings() };
+    let bed = Bed::with(settings, Policy { allow_loopback: true, ..Policy::default() });
+    let receiver = Receiver::start().await.unwrap();
+    receiver.script(|_| Reaction::Hang);
+    let apps: Vec<AppId> = (0..10).map(|n| AppId(APP.0 + n)).collect();
+    for app in apps {
+        bed.point(app, receiver.url(&format!("/{app}"))).await;
+        bed.publish(app, 5).await;
+    }
+    bed.drive().await;
+    let mut each = BTreeMap::<String, usize>::new();
+    for received in receiver.received() {
+        *each.entry(received.target).or_default() += 1;
+    }
+    // two places are nobody's second
+    assert_eq!(each.into_values().collect::<Vec<_>>(), [3, 1, 1, 1, 1, 1]);
 }

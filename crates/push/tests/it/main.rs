@@ -10,6 +10,8 @@ mod circuit;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod running;

@@ -25,13 +25,13 @@ fn ids(received: &[Received]) -> BTreeSet<String> {
 
 impl Bed {
     /// States one event of that kind.
-    async fn state_a_fact(&self, kind: EventKind, payload: &'static str) -> EventId {
+    pub(crate) async fn state_a_fact(&self, kind: EventKind, payload: &'static str) -> EventId {
         let event = NewEvent { app: APP, kind, key: None, files: vec![], payload: payload.into() };
         let commit = Commit { events: vec![event], ..Commit::default() };
         self.store.commit(commit).await.unwrap().events[0].id
     }
 
-    async fn reason(&self, id: EventId) -> Option<Reason> {
+    pub(crate) async fn reason(&self, id: EventId) -> Option<Reason> {
         self.store.event(APP, id).await.unwrap().unwrap().row.reason
     }
 

@@ -74,8 +74,9 @@ impl Drilled {
         stage.write(source.file, &text);
         stage.run(source.build).await;
         let running = stage.start(&format!("{ENVIRONMENT} {}", source.start));
-        let reached = "curl -s --retry 60 --retry-connrefused --retry-delay 1 -o answer";
-        stage.run(&format!("{reached} http://127.0.0.1:{port}/vod")).await;
+        // a connection and no request: a broken receiver may not live through one
+        let connect = format!("(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null");
+        stage.run(&format!("until {connect}; do sleep 0.05; done")).await;
         Self { source, stage, port, _running: running }
     }
 

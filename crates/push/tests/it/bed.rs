@@ -119,6 +119,12 @@ impl Bed {
         self.store.tick().await.unwrap();
     }
 
+    /// Steps the wall clock, and lets the store notice it.
+    pub(crate) async fn step(&self, ms: i64) {
+        self.hands.wall.fetch_add(ms, Ordering::SeqCst);
+        self.store.tick().await.unwrap();
+    }
+
     /// Begins what may begin and waits until every attempt has ended.
     pub(crate) async fn drive(&self) {
         self.worker.tick(&self.tracker, &self.stop).await;

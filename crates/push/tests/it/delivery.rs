@@ -100,6 +100,34 @@ async fn sign_and_t_are_made_anew_for_each_attempt() {
 }
 
 #[tokio::test]
+async fn a_stepped_wall_clock_moves_t_and_no_retry() {
+    for step_s in [3_600, -3_600] {
+        let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
+        bed.point(APP, receiver.url("/")).await;
+        bed.configure(APP, |config| config.sign_key = Some(sealed(APP, &master()))).await;
+        receiver.next([Reaction::status(500)]);
+        let id = bed.publish(APP, 1).await[0];
+        bed.drive().await;
+        bed.step(step_s * 1_000).await;
+        bed.pass(999).await;
+        bed.drive().await;
+        assert_eq!(receiver.received().len(), 1, "too early");
+        bed.pass(1).await;
+        bed.drive().await;
+        assert_eq!(bed.state(APP, id).await, State::Done, "not in time");
+
+        let (seen, now) = (last(&receiver), START.seconds() + step_s + 1);
+        let t = seen.json()["T"].as_i64().unwrap();
+        assert_eq!(t, now + limits::SIGN_LIFE_S);
+        let sign = seen.json()["Sign"].as_str().unwrap().to_owned();
+        assert!(sign::callback::verify(SIGN_KEY, t, &sign, now));
+        assert_eq!(seen.header("webhook-timestamp"), now.to_string());
+        let at: Vec<_> = bed.attempts(APP, id).await.iter().map(|a| a.at.seconds()).collect();
+        assert_eq!(at, [START.seconds(), now], "the first attempt is told as it was");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_sent_unsigned_when_the_key_cannot_be_opened() {
     let (bed, receiver) = (Bed::new(), Receiver::start().await.unwrap());
     bed.point(APP, receiver.url("/")).await;

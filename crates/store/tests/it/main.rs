@@ -1,6 +1,8 @@
 //! The store against real files: what is promised by `queue::Backend` and by the design's section 6.
 
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod disk;

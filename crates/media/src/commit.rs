@@ -11,7 +11,9 @@ use queue::{Commit, RecordKey};
 use wire::event::task::FileUploadTask;
 
 use crate::error::{CommitUploadError, Fault, Refusal};
+use crate::hls;
 use crate::library::{Library, ROUNDS};
+use crate::probe::MetaData;
 use crate::record::{self, Media, Object, Session};
 use crate::render;
 
@@ -88,7 +90,8 @@ impl Library {
             let error = CommitUploadError::NotUploaded(session.media_key.clone());
             return Err(Attempted::Failed(error));
         };
-        let media = self.new_media(application, session, &object).await?;
+        let media = self.new_media(application, session, &object).await;
+        let media = media.map_err(Attempted::Failed)?;
         let task = FileUploadTask {
             file_id: session.file,
             media_basic_info: render::basic_info(&self.settings, session.file, &media),
@@ -123,7 +126,7 @@ impl Library {
         application: &Application,
         session: &Session,
         object: &Object,
-    ) -> Result<Media, Fault> {
+    ) -> Result<Media, CommitUploadError> {
         let cover = match &session.cover_key {
             Some(key) => {
                 let cover: Option<(Object, u64)> =
@@ -132,14 +135,10 @@ impl Library {
             }
             None => None,
         };
-        let path = self.objects.path(&object.stored)?;
-        let wait = Duration::from_millis(limits::PROBE_WAIT_MS);
-        let meta = match tokio::time::timeout(wait, self.probe.run(&path)).await {
-            Ok(probed) => probed?,
-            Err(_elapsed) => {
-                tracing::warn!(file = %session.file, "committed without metadata: no probe in time");
-                None
-            }
+        let meta = if session.about.media_type == hls::MEDIA_TYPE {
+            self.hls_meta(application, session).await?
+        } else {
+            self.probed(session, object).await?
         };
         let now = self.now();
         Ok(Media {
@@ -153,6 +152,23 @@ impl Library {
             updated: now,
             meta,
         })
+    }
+
+    /// What the probe finds in an object, in the time that a commit has for it.
+    pub(crate) async fn probed(
+        &self,
+        session: &Session,
+        object: &Object,
+    ) -> Result<Option<MetaData>, Fault> {
+        let path = self.objects.path(&object.stored)?;
+        let wait = Duration::from_millis(limits::PROBE_WAIT_MS);
+        match tokio::time::timeout(wait, self.probe.run(&path)).await {
+            Ok(probed) => Ok(probed?),
+            Err(_elapsed) => {
+                tracing::warn!(file = %session.file, "committed without metadata: no probe in time");
+                Ok(None)
+            }
+        }
     }
 }
 

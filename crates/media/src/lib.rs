@@ -17,6 +17,7 @@ mod describe;
 mod destroyed;
 mod digest;
 mod error;
+mod hls;
 mod incoming;
 mod library;
 pub mod manifest;

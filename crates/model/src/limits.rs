@@ -152,6 +152,8 @@ pub const SESSION_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments or playlists that one playlist may name: with byte ranges there are more than objects.
 pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
+/// Files that an uploaded master playlist may name: each is read and parsed within one CommitUpload.
+pub const HLS_PLAYLISTS_MAX: usize = 64;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
 /// FileIds of DescribeMediaInfos (documented).

@@ -9,6 +9,8 @@ mod delete;
 #[cfg(test)]
 mod destroyed;
 #[cfg(test)]
+mod hls;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod multipart;

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use model::{
-    AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, IgnoredReason, Mode,
-    Seq,
+    AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, Handle, IgnoredReason,
+    Mode, Seq,
 };
 
 use crate::backend::{Configured, Load};
@@ -122,6 +122,8 @@ struct Queue {
     delayed: u64,
     /// Claimed: neither waiting nor leased, on the way to a final state.
     claimed: u64,
+    /// The last lease that was given before the events were led elsewhere.
+    led: u64,
 }
 
 impl Queue {
@@ -206,8 +208,9 @@ impl Engine {
         let app = application.id;
         let Some(queue) = self.queues.get_mut(&app) else {
             let configured = Configured { application, version, course: 0 };
-            let (leased, delayed, claimed) = (0, 0, 0);
-            let queue = Queue { configured, ready: Waiting::default(), leased, delayed, claimed };
+            let ready = Waiting::default();
+            let (leased, delayed, claimed, led) = (0, 0, 0, 0);
+            let queue = Queue { configured, ready, leased, delayed, claimed, led };
             self.queues.insert(app, queue);
             return;
         };
@@ -216,9 +219,17 @@ impl Engine {
         let course = old.course + u64::from(elsewhere);
         queue.configured = Configured { application, version, course };
         if elsewhere {
+            queue.led = self.leases;
             self.make_due(app);
         }
         self.pushing.insert(app);
+    }
+
+    /// Whether the application's events were led elsewhere after that lease was given: a failure says
+    /// nothing of where they go now.
+    pub fn is_outdated(&self, app: AppId, handle: Handle) -> bool {
+        let led = self.queues.get(&app).map_or(0, |queue| queue.led);
+        handle.boot == self.settings.boot && handle.lease <= led
     }
 
     /// Whether that configuration will make what waits for a retry due.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{AppId, Application, NewEvent, Seq, limits};
 use queue::{
-    BackendError, Commit, CommitError, Entry, Mark, Published, RecordKey, RecordKind, Resolution,
-    Route, Settled, Settlement, State, Steady,
+    BackendError, Commit, CommitError, Entry, Mark, Published, Reason, RecordKey, RecordKind,
+    Resolution, Route, Settled, Settlement, State, Steady,
 };
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest as _, Sha256};
@@ -265,7 +265,12 @@ pub(crate) fn settle(
         if let Some(attempt) = &settlement.attempt {
             facts.push(Fact::Attempt { seq, attempt: attempt.clone() });
         }
+        // it may have been made before the change whose retries were made due, and settled after it
+        let outdated = engine.is_outdated(settlement.app, settlement.handle);
         facts.push(match resolution {
+            Resolution::Dead(Reason::Exhausted) | Resolution::Retry { .. } if outdated => {
+                Fact::Delay { entry: entry.tried(now), due: now }
+            }
             Resolution::Done | Resolution::Return => Fact::Close { seq, mark: Mark::Done },
             Resolution::Dead(reason) => Fact::Close { seq, mark: Mark::Closed(reason) },
             Resolution::Retry { after_ms } => {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::{AppId, Seq, Timestamp};
 use queue::{Ask, Grant, LeaseError, LeaseRequest, Leased, Lessee, Refusal};
 use rusqlite::OptionalExtension;
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::shared::{Shared, Turn};
@@ -17,7 +18,10 @@ pub(crate) async fn lease(
     shared: &Shared,
     request: LeaseRequest,
 ) -> Result<Vec<Leased>, LeaseError> {
-    let grants = wait(shared, &request).await?;
+    let turn = shared.turn(request.app);
+    // kept to the end: what does not fit is given back before the next in line leases anything
+    let mut line = None;
+    let grants = wait(shared, &request, &turn, &mut line).await?;
     // if the caller leaves while the payloads are read, nothing was leased
     let mut unseen = Unseen { shared, app: request.app, grants };
     let bodies = bodies(shared, &unseen.grants).await?;
@@ -31,6 +35,9 @@ pub(crate) async fn lease(
         leased.push(describe(shared, grant, payload, born));
     }
     unseen.grants.drain(..leased.len());
+    // in this order
+    drop(unseen);
+    drop(line);
     Ok(leased)
 }
 
@@ -67,7 +74,13 @@ impl Drop for Unseen<'_> {
     }
 }
 
-async fn wait(shared: &Shared, request: &LeaseRequest) -> Result<Vec<Grant>, LeaseError> {
+/// Waits in line; who has the turn keeps it in `line`.
+async fn wait<'a>(
+    shared: &Shared,
+    request: &LeaseRequest,
+    turn: &'a Turn,
+    line: &mut Option<MutexGuard<'a, ()>>,
+) -> Result<Vec<Grant>, LeaseError> {
     let ask = Ask {
         app: request.app,
         by: request.by,
@@ -79,11 +92,11 @@ async fn wait(shared: &Shared, request: &LeaseRequest) -> Result<Vec<Grant>, Lea
         return take(shared, ask).map(|(grants, _)| grants);
     }
     let deadline = Instant::now() + request.wait;
-    let turn = shared.turn(request.app);
-    let Ok(_line) = timeout_at(deadline, turn.line.lock()).await else {
+    let Ok(turned) = timeout_at(deadline, turn.line.lock()).await else {
         return take(shared, ask).map(|(grants, _)| grants);
     };
-    in_turn(shared, ask, &turn, deadline).await
+    *line = Some(turned);
+    in_turn(shared, ask, turn, deadline).await
 }
 
 /// Waits at the head of the line.

@@ -225,3 +225,56 @@ async fn a_waiting_poll_gets_what_push_gives_back() {
     let pulled = timeout(Duration::from_secs(10), waiting).await.expect("nobody was told");
     assert_eq!(bodies(&pulled.unwrap()), ["1"]);
 }
+
+/// A poll that may not have all it was about to lease gives the rest back before the next in line
+/// leases anything.
+#[tokio::test]
+async fn first_leases_keep_their_order_whatever_fits() {
+    let many: Vec<String> = (1..=20).map(|n| format!("{n:02}")).collect();
+    for _ in 0..8 {
+        let bed = Bed::new().await;
+        bed.events(many.iter().map(String::as_str)).await;
+        // what is not in memory takes a moment to read, in which the next in line must wait
+        let bed = bed.crash();
+        let wait = Duration::from_secs(20);
+        let small = LeaseRequest { wait, max_bytes: 5, ..Bed::request(16) };
+        let rest = LeaseRequest { wait, ..Bed::request(16) };
+        let (first, second) = tokio::join!(bed.store.lease(small), bed.store.lease(rest.clone()));
+        let got = [first, second, bed.store.lease(rest).await].map(Result::unwrap);
+        let [first, second, third] = got.each_ref().map(|leased| bodies(leased));
+        assert_eq!((first.as_slice(), second.len()), (&["01", "02"][..], 16));
+        assert_eq!([first, second, third].concat(), many);
+    }
+}
+
+/// The answer of a receiver that the application has meanwhile left says nothing about where its
+/// events go now, even if the change came between the attempt and its settlement.
+#[tokio::test]
+async fn an_attempt_from_before_a_change_delays_nothing_after_it() {
+    let hour = Resolution::Retry { after_ms: 3_600_000 };
+    let last = Resolution::Dead(queue::Reason::Exhausted);
+    for resolution in [hour, last] {
+        let bed = Bed::new().await;
+        bed.configure(APP, |app| {
+            app.config.mode = Mode::Push;
+            app.config.notification_url = "http://a/".to_owned();
+        })
+        .await;
+        bed.events(["1", "2"]).await;
+        let push = LeaseRequest { by: Lessee::Push, ..Bed::request(1) };
+        let leased = bed.store.lease(push.clone()).await.unwrap();
+        bed.configure(APP, |app| app.config.mode = Mode::Pull).await;
+        assert_eq!(bed.settle(&leased, resolution).await, [Settled::Accepted]);
+        let pulled = bed.pull(16).await;
+        assert_eq!(bodies(&pulled), ["2", "1"], "{resolution:?}");
+        assert_eq!(pulled[1].attempts, 1, "it counts as one");
+        bed.settle(&pulled, Resolution::Return).await;
+
+        // an attempt that began after the change is what it is
+        bed.configure(APP, |app| app.config.mode = Mode::Push).await;
+        let leased = bed.store.lease(push).await.unwrap();
+        bed.settle(&leased, resolution).await;
+        assert_eq!(bed.store.load(Some(APP)).ready, 1);
+        bed.crash();
+    }
+}

@@ -98,6 +98,8 @@ pub(crate) struct Model {
     keys: BTreeMap<(AppId, u8), (String, EventKind, Seq, i64)>,
     given: HashSet<(u32, u64)>,
     confirmed: HashMap<Handle, i64>,
+    /// Leases that were held when their events were led elsewhere.
+    outdated: HashSet<Handle>,
     places: u64,
     boot: u32,
     opened: i64,
@@ -107,6 +109,7 @@ impl Model {
     pub(crate) fn started(&mut self, now: i64) {
         self.boot += 1;
         self.opened = now;
+        self.outdated.clear();
     }
 
     fn route(&self, new: &New) -> Option<(State, Option<Reason>)> {
@@ -226,6 +229,12 @@ impl Model {
                 || old.sign_key != new.sign_key
         });
         for item in self.items.values_mut().filter(|item| item.app == app && item.is_open()) {
+            if let At::Leased(handle, _) = item.at
+                && due
+                && handle.boot == self.boot
+            {
+                self.outdated.insert(handle);
+            }
             if destroyed {
                 item.at = At::Closed(State::Dead, Reason::Destroyed);
             } else if due && matches!(item.at, At::Delayed(_)) {
@@ -315,6 +324,11 @@ impl Model {
                     self.confirmed.insert(handle, now);
                 }
                 item.at = match resolution {
+                    Resolution::Dead(Reason::Exhausted) | Resolution::Retry { .. }
+                        if self.outdated.contains(&handle) =>
+                    {
+                        At::Delayed(now)
+                    }
                     Resolution::Dead(reason) => At::Closed(State::Dead, reason),
                     Resolution::Retry { after_ms } => {
                         At::Delayed(now + i64::try_from(after_ms).unwrap())

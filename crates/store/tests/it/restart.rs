@@ -179,10 +179,11 @@ async fn what_a_new_address_made_due_is_due_after_a_crash_too() {
     for checkpoint in [false, true] {
         let bed = Bed::new().await;
         bed.events(["1", "2"]).await;
-        let leased = bed.pull(2).await;
-        bed.settle(&leased[..1], Resolution::Retry { after_ms: 3_600_000 }).await;
+        let before = bed.pull(1).await;
+        bed.settle(&before, Resolution::Retry { after_ms: 3_600_000 }).await;
         bed.configure(APP, |app| app.config.notification_url = "http://b/".to_owned()).await;
-        bed.settle(&leased[1..], Resolution::Retry { after_ms: 3_600_000 }).await;
+        let after = bed.pull(1).await;
+        bed.settle(&after, Resolution::Retry { after_ms: 3_600_000 }).await;
         if checkpoint {
             bed.hands.pass(60_000);
             bed.store.tick().await.unwrap();

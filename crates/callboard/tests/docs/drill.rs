@@ -137,6 +137,13 @@ async fn the_receivers_of_the_guide_pass() {
     passes(GUIDE_NODE, &["webhook/"]).await;
 }
 
+/// Whether a page of docs/ has the heading that a link leads to.
+fn there_is(link: &str) -> bool {
+    let (file, anchor) = link.strip_prefix("docs/").unwrap().split_once('#').unwrap();
+    let slug = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    page(file).lines().any(|line| line.starts_with("##") && slug(line) == anchor)
+}
+
 /// A fault, the edit that makes it, and the cases that find it (a group when it ends with a slash).
 struct Fault {
     name: &'static str,
@@ -165,8 +172,24 @@ impl Fault {
         for case in report["Cases"].as_array().unwrap().iter().filter(|c| c["Verdict"] == "fail") {
             let (reason, hint) = (case["Reason"].as_str().unwrap(), case["Hint"].as_str().unwrap());
             assert!(!reason.is_empty() && !hint.is_empty(), "{name}: {case:#}");
+            let more = case["More"].as_str().unwrap();
+            assert!(there_is(more), "{name}: nothing is at {more}");
         }
     }
+}
+
+/// Once the receiver is gone nothing else is tried, and that is said.
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_said_to_be() {
+    let edit = ("    } catch {", "    } catch (error) {\n      throw error;");
+    let drilled = Drilled::start(GUIDE_NODE, edit).await;
+    let (report, right) = drilled.drill("--only sending/cut-off --only broken").await;
+    assert!(!right);
+    assert_eq!(cases(&report, "fail"), BTreeSet::from(["sending/cut-off".to_owned()]));
+    assert_eq!(cases(&report, "skip").len(), 5, "{report:#}");
+    let all = report["Cases"].as_array().unwrap();
+    let last = all.last().unwrap()["Reason"].as_str().unwrap();
+    assert!(last.contains("the receiver was gone after sending/cut-off"), "{last}");
 }
 
 async fn all_found(faults: &[Fault]) {

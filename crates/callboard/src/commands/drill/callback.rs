@@ -268,3 +268,64 @@ fn escaped(json: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_S: i64 = 1_767_225_600;
+
+    fn keys() -> Keys {
+        let secret = SigningSecret::from_bytes(&[7; 32]).unwrap();
+        Keys { sign_key: Some("a1b2c3".to_owned()), secret: Some(secret) }
+    }
+
+    #[test]
+    fn right_callbacks_are_those_of_push_byte_by_byte() {
+        let t = NOW_S + limits::SIGN_LIFE_S;
+        let signature = sign::callback::sign("a1b2c3", t);
+        for &kind in EventKind::ALL {
+            let payload = wire::event::render(kind, Some(wire::event::sample(kind))).unwrap();
+            let sign = wire::event::Sign { sign: &signature, t };
+            let pushed = wire::event::push_body(kind, &payload, Some(sign), false);
+            let (headers, body) =
+                Callback::sample(kind).render(&keys(), "type", "9f2c61aa-1", NOW_S);
+            assert_eq!(body, pushed, "{}", kind.name());
+            let signed = headers[WEBHOOK_SIGNATURE].to_str().unwrap();
+            let secret = keys().secret.unwrap();
+            assert!(webhook::verify(&secret, "9f2c61aa-1", NOW_S, &body, signed));
+        }
+    }
+
+    #[test]
+    fn each_wrong_sign_is_wrong_and_nothing_else_is() {
+        let wrong = [
+            Signed::Unsigned,
+            Signed::WithoutSign,
+            Signed::WithoutT,
+            Signed::As(json!("")),
+            Signed::ByStranger,
+            Signed::Expired,
+            Signed::OtherT,
+        ];
+        for signed in wrong {
+            let callback =
+                Callback { signed: signed.clone(), ..Callback::sample(EventKind::FileDeleted) };
+            let (headers, body) = callback.render(&keys(), "sign", "9f2c61aa-1", NOW_S);
+            let event: Value = serde_json::from_slice(&body).unwrap();
+            let believed = event["T"]
+                .as_i64()
+                .zip(event["Sign"].as_str())
+                .is_some_and(|(t, sign)| sign::callback::verify("a1b2c3", t, sign, NOW_S));
+            assert!(!believed, "{signed:?}");
+            let signature = headers[WEBHOOK_SIGNATURE].to_str().unwrap();
+            let secret = keys().secret.unwrap();
+            assert!(webhook::verify(&secret, "9f2c61aa-1", NOW_S, &body, signature), "{signed:?}");
+        }
+    }
+
+    #[test]
+    fn text_beyond_ascii_can_be_escaped() {
+        assert_eq!(escaped("{\"a\":\"é🎬\"}"), "{\"a\":\"\\u00e9\\ud83c\\udfac\"}");
+    }
+}

@@ -209,3 +209,32 @@ fn rename(members: &mut Map<String, Value>, words: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::limits::PAYLOAD_BYTES_MAX;
+
+    use super::*;
+
+    #[test]
+    fn a_large_event_is_large_and_can_be_published() {
+        let Content::Event(event) = large().content else { panic!("it is an event") };
+        let bytes = event["ProcedureStateChangeEvent"].to_string().len();
+        assert!((240 * 1024..=PAYLOAD_BYTES_MAX).contains(&bytes), "{bytes} bytes");
+    }
+
+    #[test]
+    fn nulls_are_there_and_are_not() {
+        let cases = nulls(EventKind::NewFileUpload);
+        let texts = cases.iter().map(|case| match &case.steps[0].callback.content {
+            Content::Event(event) => Value::Object(event.clone()),
+            Content::Bytes(_) => panic!("it is an event"),
+        });
+        let [unused, all, omitted] = texts.collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!(unused.as_object().unwrap().len(), EventKind::ALL.len() + 1);
+        assert!(unused["FileUploadEvent"].is_object() && unused["FileDeleteEvent"].is_null());
+        assert!(all["FileUploadEvent"]["MetaData"].is_null());
+        assert!(all["FileUploadEvent"]["FileId"].is_string());
+        assert!(!omitted.to_string().contains("null"), "{omitted}");
+    }
+}

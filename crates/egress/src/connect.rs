@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
+use model::limits;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -16,9 +17,6 @@ use crate::meter::Stream;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
 use crate::resolve::{Query, Resolve};
-
-/// Addresses of one name that are tried at most; a name with more is not more reachable.
-const ADDRESSES_MAX: usize = 8;
 
 /// Everything that making a connection needs.
 #[derive(Debug)]
@@ -92,9 +90,10 @@ impl Connector {
         addresses: &[SocketAddr],
         deadline: Instant,
     ) -> Result<TcpStream, ExchangeError> {
-        let mut left = u32::try_from(addresses.len().min(ADDRESSES_MAX)).unwrap_or(1);
+        let mut left =
+            u32::try_from(addresses.len().min(limits::ADDRESSES_PER_NAME_MAX)).unwrap_or(1);
         let mut last = None;
-        for &address in addresses.iter().take(ADDRESSES_MAX) {
+        for &address in addresses.iter().take(limits::ADDRESSES_PER_NAME_MAX) {
             let now = Instant::now();
             let share = deadline.saturating_duration_since(now) / left.max(1);
             left = left.saturating_sub(1);

@@ -11,14 +11,12 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
 use crate::resolve::{Query, Resolve};
-
-/// Bytes of the proxy's answer to CONNECT.
-const HEAD_BYTES: usize = 8 * 1024;
 
 /// An HTTP proxy.
 #[derive(Clone)]
@@ -105,7 +103,7 @@ impl Proxy {
 async fn status(tcp: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        if head.len() >= HEAD_BYTES {
+        if head.len() >= limits::PROXY_HEAD_BYTES {
             return Err(io::Error::other("the proxy's answer is too large"));
         }
         let byte = tcp.read_u8().await.map_err(|error| {

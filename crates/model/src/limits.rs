@@ -135,6 +135,10 @@ pub const LOOKUPS_MAX: usize = 128;
 /// Names of one application that are looked up at once: it has one address at a time, and a few
 /// changes of it may find dead name servers.
 pub const LOOKUPS_PER_APPLICATION_MAX: usize = 4;
+/// Addresses of one name that are tried: a name with more is not more reachable.
+pub const ADDRESSES_PER_NAME_MAX: usize = 8;
+/// Bytes of a proxy's answer to CONNECT: what servers commonly allow a whole header block.
+pub const PROXY_HEAD_BYTES: usize = 8 * 1024;
 
 /// Life of an upload's temporary keys in seconds (documented clients expect hours; the cloud gives a day).
 pub const SESSION_LIFE_S: i64 = 24 * 3600;

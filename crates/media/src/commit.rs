@@ -14,7 +14,7 @@ use crate::error::{CommitUploadError, Fault, Refusal};
 use crate::hls;
 use crate::library::{Library, ROUNDS};
 use crate::probe::MetaData;
-use crate::record::{self, Media, Object, Session};
+use crate::record::{self, Media, Object, Session, Source};
 use crate::render;
 
 /// What CommitUpload answers.
@@ -148,6 +148,10 @@ impl Library {
             original: Some(session.media_key.clone()),
             cover,
             about: session.about.clone(),
+            source: Source::Upload,
+            description: String::new(),
+            tags: Vec::new(),
+            forbidden: false,
             created: now,
             updated: now,
             meta,

@@ -73,6 +73,32 @@ pub struct About {
     pub expire: Timestamp,
     /// `SourceContext`, given back in NewFileUpload.
     pub source_context: String,
+    /// `SessionContext`, given back by the tasks of the upload.
+    pub session_context: String,
+    /// `MediaStoragePath` without its leading slash, where the application names files by path.
+    pub storage_path: Option<String>,
+}
+
+/// What made a media (MediaSourceData.SourceType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Source {
+    /// An upload or a pull.
+    Upload,
+    /// A clip of other media.
+    VideoProcessing,
+    /// A clip of a live recording.
+    Record,
+}
+
+impl Source {
+    /// As the API names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "Upload",
+            Self::VideoProcessing => "VideoProcessing",
+            Self::Record => "Record",
+        }
+    }
 }
 
 /// A stored object.
@@ -107,8 +133,16 @@ pub(crate) struct Media {
     pub original: Option<String>,
     /// The key of the cover.
     pub cover: Option<String>,
-    /// What ApplyUpload said.
+    /// What was said when it was made.
     pub about: About,
+    /// What made it.
+    pub source: Source,
+    /// The description for people.
+    pub description: String,
+    /// Its tags, each once.
+    pub tags: Vec<String>,
+    /// Whether ForbidMediaDistribution keeps it from being served.
+    pub forbidden: bool,
     /// When it was committed.
     pub created: Timestamp,
     /// When it last changed.

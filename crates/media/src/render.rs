@@ -29,7 +29,7 @@ pub(crate) fn basic_info(settings: &Settings, file: FileId, media: &Media) -> Me
     let category = catalogue::category(&media.about.media_type);
     MediaBasicInfo {
         name: media.about.name.clone(),
-        description: String::new(),
+        description: media.description.clone(),
         create_time: media.created,
         update_time: media.updated,
         expire_time: media.about.expire,
@@ -39,13 +39,16 @@ pub(crate) fn basic_info(settings: &Settings, file: FileId, media: &Media) -> Me
         cover_url: url_or_empty(settings, &media.bucket, media.cover.as_deref()),
         r#type: media.about.media_type.clone(),
         media_url: url_or_empty(settings, &media.bucket, media.original.as_deref()),
-        source_info: Some(MediaSourceData::new("Upload", media.about.source_context.clone())),
+        source_info: Some(MediaSourceData::new(
+            media.source.name(),
+            media.about.source_context.clone(),
+        )),
         storage_region: media.region.clone(),
-        storage_path: String::new(),
-        tag_set: Vec::new(),
+        storage_path: media.about.storage_path.clone().unwrap_or_default(),
+        tag_set: media.tags.clone(),
         vid: file,
         category: category.map_or("", catalogue::Category::name).to_owned(),
-        status: "Normal".to_owned(),
+        status: if media.forbidden { "Forbidden" } else { "Normal" }.to_owned(),
         storage_class: "STANDARD".to_owned(),
     }
 }

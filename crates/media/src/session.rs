@@ -221,6 +221,8 @@ impl Asked {
             class_id: request.class_id,
             expire: request.expire_time.unwrap_or(Timestamp::NEVER),
             source_context: request.source_context.clone(),
+            session_context: request.session_context.clone(),
+            storage_path: None,
         };
         let region =
             Some(request.storage_region.as_str()).filter(|r| !r.is_empty()).unwrap_or(region);

@@ -1,5 +1,5 @@
-//! Records: everything durable that is not an event. Applications, keys, upload sessions, media and
-//! the objects that media are made of.
+//! Records: everything durable that is not an event. Applications, keys, upload sessions, media, the
+//! objects that media are made of, classes, tasks and live streams.
 //!
 //! To the backend a record is a version, bytes and the terms it is found by. The one exception is
 //! [`RecordKind::Application`], whose body the backend reads, because the route of an event is
@@ -21,12 +21,26 @@ pub enum RecordKind {
     Media,
     /// A stored object; `id` is its key, the path in its bucket without the leading slash.
     Object,
+    /// A class that media are filed under; `id` is the ClassId.
+    Class,
+    /// A task of the library, such as a pull; `id` is the TaskId.
+    Task,
+    /// A live stream that is recorded; `id` is the StreamId.
+    Stream,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Application, Self::Key, Self::Session, Self::Media, Self::Object];
+    pub const ALL: [Self; 8] = [
+        Self::Application,
+        Self::Key,
+        Self::Session,
+        Self::Media,
+        Self::Object,
+        Self::Class,
+        Self::Task,
+        Self::Stream,
+    ];
 
     /// The number the store keeps.
     pub const fn code(self) -> u8 {
@@ -36,6 +50,9 @@ impl RecordKind {
             Self::Session => 3,
             Self::Media => 4,
             Self::Object => 5,
+            Self::Class => 6,
+            Self::Task => 7,
+            Self::Stream => 8,
         }
     }
 

@@ -49,6 +49,8 @@ need_programs() {
   have node || need_packages "Node.js is missing" nodejs
   have npm || need_packages "npm is missing" npm
   have go || need_packages "Go is missing" golang-go
+  have chromium || need_packages "Chromium is missing" chromium
+  have certutil || need_packages "certutil (which makes a browser trust) is missing" libnss3-tools
 }
 
 # stamp FILE...: one line that changes when a file (or its reader) does.

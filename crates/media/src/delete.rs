@@ -2,13 +2,14 @@
 //!
 //! The records go, the event is stated and the objects become garbage in one commit; the bytes are
 //! removed afterwards. OriginalFiles is the only kind of parts that exists here: it takes the original
-//! and the cover that came with it and leaves the media's record, as documented. The other documented
-//! kinds name outputs that nothing here makes, so no file has them.
+//! and the cover and leaves the media's record, as documented. The other documented kinds name outputs
+//! that nothing here makes. Whoever deletes them wants them gone, and they are: the call succeeds, and
+//! the event repeats what it named, so that one program can tidy up files with and without them.
 
 use std::sync::Arc;
 
-use model::{Application, EventKind, FileId, NewEvent};
-use queue::{Commit, RecordPut};
+use model::{AppId, Application, EventKind, FileId, NewEvent, Timestamp, limits};
+use queue::{Commit, RecordKey, RecordPut};
 use wire::event::task::{FileDeleteResultItem, FileDeleteTask, MediaDeleteItem};
 
 use crate::error::{DeleteError, Fault, Refusal};
@@ -28,30 +29,60 @@ const PARTS: [&str; 8] = [
     "MpsAiMediaSmartSubtitleFiles",
 ];
 
+/// Why a file is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked for it.
+    Asked,
+    /// Its ExpireTime had passed at that moment. A file that was given a later one meanwhile stays.
+    Expired(Timestamp),
+}
+
 impl Library {
-    /// Deletes a file (`parts` empty) or parts of it; a Type that is named again counts once.
-    /// `file` is the id as sent.
+    /// Deletes a file (`parts` empty) or parts of it; what is named again counts once. `file` is the
+    /// id as sent.
     pub async fn delete(
         self: &Arc<Self>,
         application: &Application,
         file: &str,
         parts: &[MediaDeleteItem],
     ) -> Result<(), DeleteError> {
-        if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.r#type.as_str())) {
-            return Err(DeleteError::UnknownPart(unknown.r#type.clone()));
-        }
-        // the event repeats the parts, and an event must not be as large as a request
-        let mut distinct: Vec<MediaDeleteItem> = Vec::new();
-        for part in parts {
-            if !distinct.iter().any(|known| known.r#type == part.r#type) {
-                distinct.push(part.clone());
-            }
-        }
-        let id: FileId =
-            file.parse().map_err(|_not_an_id| DeleteError::NotFound(file.to_owned()))?;
+        let parts = distinct(parts)?;
+        let absent = || DeleteError::NotFound(file.to_owned());
+        let id: FileId = file.parse().map_err(|_not_an_id| absent())?;
+        let removed = self.remove(application.id, id, &parts, Cause::Asked).await?;
+        if removed { Ok(()) } else { Err(absent()) }
+    }
+
+    /// Deletes a file with everything; whether there was anything to delete. Of several callers at
+    /// once one deletes it, and one FileDeleted is stated.
+    pub async fn delete_file(
+        self: &Arc<Self>,
+        app: AppId,
+        file: FileId,
+        cause: Cause,
+    ) -> Result<bool, Fault> {
+        self.remove(app, file, &[], cause).await
+    }
+
+    async fn remove(
+        self: &Arc<Self>,
+        app: AppId,
+        file: FileId,
+        parts: &[MediaDeleteItem],
+        cause: Cause,
+    ) -> Result<bool, Fault> {
         for _ in 0..ROUNDS {
-            match self.try_delete(application, id, &distinct).await? {
-                Round::Done => {
+            let key = record::media_key(app, file);
+            let media: Option<(Media, u64)> = self.one(key.clone()).await?;
+            let Some((media, version)) = media else { return Ok(false) };
+            if matches!(cause, Cause::Expired(now) if media.about.expire > now) {
+                return Ok(false);
+            }
+            let mut commit = self.removal((&key, media), file, parts).await?;
+            commit.expect.push((key, Some(version)));
+            match self.commit(commit).await {
+                Ok(()) => {
                     let library = Arc::clone(self);
                     // not awaited: a film takes a while to unlink, and it is garbage already
                     self.tracker.spawn(async move {
@@ -59,46 +90,40 @@ impl Library {
                             tracing::warn!(%error, "deleted objects wait for the next sweep");
                         }
                     });
-                    return Ok(());
+                    return Ok(true);
                 }
-                Round::Conflict => {}
+                Err(Refusal::Conflict) => {}
+                Err(Refusal::Fault(fault)) => return Err(fault),
             }
         }
-        Err(Fault::Contended.into())
+        Err(Fault::Contended)
     }
 
-    async fn try_delete(
+    /// The commit that removes parts of a file, or with no parts the file.
+    async fn removal(
         &self,
-        application: &Application,
+        (key, media): (&RecordKey, Media),
         file: FileId,
         parts: &[MediaDeleteItem],
-    ) -> Result<Round, DeleteError> {
-        let app = application.id;
-        let media_key = record::media_key(app, file);
-        let media: Option<(Media, u64)> = self.one(media_key.clone()).await?;
-        let (media, version) = media.ok_or_else(|| DeleteError::NotFound(file.to_string()))?;
-        let has = |part: &&MediaDeleteItem| part.r#type == ORIGINAL && media.original.is_some();
-        if let Some(part) = parts.iter().find(|part| !has(part)) {
-            let (file, part) = (file.to_string(), part.r#type.clone());
-            return Err(DeleteError::NoSuchPart { file, part });
+    ) -> Result<Commit, Fault> {
+        let app = key.app;
+        let whole = parts.is_empty();
+        let (mut delete, mut garbage, mut put) = (Vec::new(), Vec::new(), Vec::<RecordPut>::new());
+        if whole || parts.iter().any(|part| part.r#type == ORIGINAL) {
+            let objects = self.objects_of(app, file).await?;
+            (delete, garbage) =
+                objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
+            if whole {
+                delete.push(key.clone());
+            } else {
+                let left = Media { original: None, cover: None, updated: self.now(), ..media };
+                put.push(left.put(key.clone()));
+            }
         }
-        let objects = self.objects_of(app, file).await.map_err(DeleteError::Fault)?;
-        let (object_keys, garbage): (Vec<_>, Vec<_>) =
-            objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
-        let mut delete = object_keys;
-        let mut put: Vec<RecordPut> = Vec::new();
-        if parts.is_empty() {
-            delete.push(media_key.clone());
-        } else {
-            let left = Media { original: None, cover: None, updated: self.now(), ..media };
-            put.push(left.put(media_key.clone()));
-        }
+        let delete_parts = parts.to_vec();
         let task = FileDeleteTask {
             file_id_set: vec![file],
-            file_delete_result_info: vec![FileDeleteResultItem {
-                file_id: file,
-                delete_parts: parts.to_vec(),
-            }],
+            file_delete_result_info: vec![FileDeleteResultItem { file_id: file, delete_parts }],
         };
         let event = NewEvent {
             app,
@@ -107,18 +132,24 @@ impl Library {
             files: vec![file],
             payload: task.payload(),
         };
-        let expect = vec![(media_key, Some(version))];
-        let events = vec![event];
-        let commit = Commit { expect, put, delete, events, garbage, ..Commit::default() };
-        match self.commit(commit).await {
-            Ok(()) => Ok(Round::Done),
-            Err(Refusal::Conflict) => Ok(Round::Conflict),
-            Err(Refusal::Fault(fault)) => Err(fault.into()),
-        }
+        Ok(Commit { put, delete, events: vec![event], garbage, ..Commit::default() })
     }
 }
 
-enum Round {
-    Done,
-    Conflict,
+/// The parts, each once, in the order of the request: the event repeats them, and an event must not be
+/// as large as a request.
+fn distinct(parts: &[MediaDeleteItem]) -> Result<Vec<MediaDeleteItem>, DeleteError> {
+    let mut distinct: Vec<MediaDeleteItem> = Vec::new();
+    for part in parts {
+        if !PARTS.contains(&part.r#type.as_str()) {
+            return Err(DeleteError::UnknownPart(part.r#type.clone()));
+        }
+        if !distinct.contains(part) {
+            if distinct.len() == limits::DELETE_PARTS_MAX {
+                return Err(DeleteError::TooManyParts(limits::DELETE_PARTS_MAX));
+            }
+            distinct.push(part.clone());
+        }
+    }
+    Ok(distinct)
 }

@@ -147,14 +147,9 @@ pub enum DeleteError {
     /// There is no such file in this application.
     #[error("the file {0} does not exist")]
     NotFound(String),
-    /// The file has none of the parts that were named.
-    #[error("the file {file} has no {part}")]
-    NoSuchPart {
-        /// The file.
-        file: String,
-        /// The Type of DeleteParts.
-        part: String,
-    },
+    /// Too many different parts were named.
+    #[error("DeleteParts names more than {0} different parts")]
+    TooManyParts(usize),
     /// A Type of DeleteParts that is not documented.
     #[error("`{0}` is no Type of DeleteParts")]
     UnknownPart(String),

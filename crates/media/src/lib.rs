@@ -37,6 +37,7 @@ mod writing;
 
 pub use commit::Uploaded;
 pub use dash::MpdError;
+pub use delete::Cause;
 pub use error::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError};
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

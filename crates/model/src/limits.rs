@@ -160,6 +160,9 @@ pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
 pub const HLS_PLAYLISTS_MAX: usize = 64;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
+/// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
+/// templates each are fewer.
+pub const DELETE_PARTS_MAX: usize = 100;
 /// FileIds of DescribeMediaInfos (documented).
 pub const DESCRIBE_MEDIA_MAX: usize = 20;
 /// Characters of SourceContext (documented).

@@ -80,8 +80,9 @@ pub(crate) async fn delete_media(
     let parts = &request.delete_parts;
     let deleted = library.delete(application, &request.file_id, parts).await;
     deleted.map_err(|error| match error {
-        DeleteError::NotFound(_) | DeleteError::NoSuchPart { .. } => {
-            ApiError::new(Code::ResourceNotFound, sentence(&error))
+        DeleteError::NotFound(_) => ApiError::new(Code::ResourceNotFound, sentence(&error)),
+        DeleteError::TooManyParts(_) => {
+            ApiError::new(Code::InvalidParameterValue, sentence(&error))
         }
         DeleteError::UnknownPart(value) => {
             let index = parts.iter().position(|part| part.r#type == value).unwrap_or(0);

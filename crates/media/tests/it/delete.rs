@@ -77,12 +77,6 @@ async fn the_original_alone_leaves_the_record() {
         async |parts: &[MediaDeleteItem]| world.library.delete(&application(APP), &id, parts).await;
     let error = delete(&[part("Everything")]).await.unwrap_err();
     assert!(matches!(error, DeleteError::UnknownPart(name) if name == "Everything"));
-    for parts in
-        [[part("TranscodeFiles")].as_slice(), &[part("OriginalFiles"), part("TranscodeFiles")]]
-    {
-        let error = delete(parts).await.unwrap_err();
-        assert!(matches!(error, DeleteError::NoSuchPart { part, .. } if part == "TranscodeFiles"));
-    }
     assert_eq!(world.events().await.len(), 1, "a refused call changes nothing");
     world.pass(5_000);
     delete(&[part("OriginalFiles")]).await.unwrap();
@@ -94,9 +88,37 @@ async fn the_original_alone_leaves_the_record() {
     let basic = &described["MediaInfoSet"][0]["BasicInfo"];
     assert_eq!(basic["MediaUrl"], "");
     assert_ne!(basic["UpdateTime"], basic["CreateTime"]);
-    assert!(matches!(delete(&[part("OriginalFiles")]).await, Err(DeleteError::NoSuchPart { .. })));
+    delete(&[part("OriginalFiles")]).await.unwrap();
     delete(&[]).await.unwrap();
-    assert_eq!(world.events().await.len(), 3);
+    assert_eq!(world.events().await.len(), 4);
+}
+
+/// Programs tidy up files whether or not they were ever transcoded.
+#[tokio::test]
+async fn parts_that_a_file_does_not_have_are_gone_already() {
+    let world = World::new().await;
+    let (media, key) = uploaded(&world).await;
+    let id = media.file.to_string();
+    let before = describe(&world, &[&id], &[]).await;
+    let named = |definition| MediaDeleteItem { definition, ..part("TranscodeFiles") };
+    let parts = [named(230), part("WechatPublishFiles"), named(10_000), named(230)];
+    world.library.delete(&application(APP), &id, &parts).await.unwrap();
+    let (_, payload) = world.events().await.remove(0);
+    let told = &payload["FileDeleteResultInfo"][0]["DeleteParts"];
+    let expected = json!([
+        {"Type": "TranscodeFiles", "Definition": 230},
+        {"Type": "WechatPublishFiles", "Definition": 0},
+        {"Type": "TranscodeFiles", "Definition": 10_000},
+    ]);
+    assert_eq!(*told, expected);
+    assert_eq!(describe(&world, &[&id], &[]).await, before);
+    assert!(world.library.published("4a817c80-1250000000", &key).await.unwrap().is_some());
+    let error = world.library.delete(&application(APP), "12", &parts).await.unwrap_err();
+    assert!(matches!(error, DeleteError::NotFound(_)));
+    let many: Vec<_> = (0..101).map(named).collect();
+    let error = world.library.delete(&application(APP), &id, &many).await.unwrap_err();
+    assert!(matches!(error, DeleteError::TooManyParts(100)));
+    assert_eq!(world.events().await.len(), 2);
 }
 
 #[tokio::test]

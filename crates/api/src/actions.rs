@@ -5,6 +5,7 @@
 //! application of their own: those about applications and those about keys.
 
 pub(crate) mod applications;
+mod classes;
 pub(crate) mod config;
 mod delivery;
 mod events;
@@ -127,6 +128,21 @@ impl Gateway {
             Action::DescribeMediaInfos(request) => {
                 let application = gate.application(request.sub_app_id).await?;
                 library::describe_media_infos(self.library(), &application, request).await
+            }
+            Action::CreateClass(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                classes::create(self.library(), app, request).await
+            }
+            Action::ModifyClass(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                classes::modify(self.library(), app, request).await
+            }
+            Action::DeleteClass(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                classes::delete(self.library(), app, request).await
+            }
+            Action::DescribeAllClass(request) => {
+                classes::describe(self.library(), gate.app(request.sub_app_id).await?).await
             }
         }
     }

@@ -10,6 +10,7 @@ use model::{Application, ApplicationStatus, EventKind, FileId, NewEvent, limits}
 use queue::{Commit, RecordKey};
 use wire::event::task::FileUploadTask;
 
+use crate::classes::{self, Filing};
 use crate::error::{CommitUploadError, Fault, Refusal};
 use crate::hls;
 use crate::library::{Library, ROUNDS};
@@ -91,22 +92,35 @@ impl Library {
             return Err(Attempted::Failed(error));
         };
         let media = self.new_media(application, session, &object).await;
-        let media = media.map_err(Attempted::Failed)?;
+        let mut media = media.map_err(Attempted::Failed)?;
+        // the class may be gone since ApplyUpload
+        let filing = self.filing(app, media.about.class_id).await?;
+        let filing = filing.unwrap_or_else(|| {
+            media.about.class_id = classes::UNFILED;
+            Filing::default()
+        });
         let task = FileUploadTask {
             file_id: session.file,
-            media_basic_info: render::basic_info(&self.settings, session.file, &media),
+            media_basic_info: render::basic_info(
+                &self.settings,
+                session.file,
+                &media,
+                &filing.label,
+            ),
             procedure_task_id: String::new(),
             review_audio_video_task_id: String::new(),
             meta_data: media.meta.as_ref().map(render::meta_data),
         };
         let media_key = record::media_key(app, session.file);
         let committed = Session { committed: true, ..session.clone() };
+        let mut expect = vec![
+            (session_key.clone(), Some(version)),
+            (object_key, Some(object_version)),
+            (media_key.clone(), None),
+        ];
+        expect.extend(filing.expect);
         self.commit(Commit {
-            expect: vec![
-                (session_key.clone(), Some(version)),
-                (object_key, Some(object_version)),
-                (media_key.clone(), None),
-            ],
+            expect,
             put: vec![committed.put(session_key.clone()), media.put(media_key)],
             events: vec![NewEvent {
                 app,

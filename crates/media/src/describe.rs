@@ -54,13 +54,19 @@ impl Library {
             }
         }
         let files: Vec<Option<FileId>> = seen.iter().map(|id| id.parse().ok()).collect();
-        let mut found = self.media(app, &files).await?.into_iter();
+        let found = self.media(app, &files).await?;
+        let classes = found.iter().flatten().map(|media| media.about.class_id);
+        let labels = self.labels(app, classes).await?;
+        let mut found = found.into_iter();
         let (mut infos, mut missing) = (Vec::new(), Vec::new());
         for (id, file) in seen.into_iter().zip(files) {
             match (file, file.and_then(|_| found.next().flatten())) {
                 (Some(file), Some(media)) => infos.push(MediaInfo::new(
                     file,
-                    wants_basic.then(|| render::basic_info(&self.settings, file, &media)),
+                    wants_basic.then(|| {
+                        let label = labels.get(&media.about.class_id).cloned().unwrap_or_default();
+                        render::basic_info(&self.settings, file, &media, &label)
+                    }),
                     media.meta.as_ref().filter(|_| wants_meta).map(render::meta_data),
                 )),
                 _ => missing.push(id.clone()),

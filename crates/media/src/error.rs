@@ -141,6 +141,38 @@ pub enum CommitUploadError {
     Fault(#[from] Fault),
 }
 
+/// Why an operation on classes was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassError {
+    /// ClassName is empty or too long.
+    #[error("ClassName must have 1 to {0} characters")]
+    Name(usize),
+    /// ParentId names no class.
+    #[error("there is no class {0} to put a class under")]
+    NoParent(i64),
+    /// The tree would become too deep.
+    #[error("classes may be {0} levels deep")]
+    TooDeep(u64),
+    /// The parent has too many classes.
+    #[error("a class may have {0} classes directly below it")]
+    TooManyChildren(usize),
+    /// The application has too many classes.
+    #[error("an application may have {0} classes")]
+    TooMany(usize),
+    /// A class beside it has that name.
+    #[error("there is a class `{0}` at this place already")]
+    Duplicate(String),
+    /// There is no such class, or it is class 0, which cannot be changed.
+    #[error("there is no class {0} that could be changed")]
+    NotFound(i64),
+    /// Classes or media are in it.
+    #[error("class {0} still has classes or media")]
+    NotEmpty(i64),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Why DeleteMedia was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {

@@ -10,6 +10,7 @@
 //! commit. Deliberately absent: HTTP, signatures, error codes (they are `api`'s), and processing.
 
 pub mod catalogue;
+mod classes;
 mod commit;
 mod dash;
 mod delete;
@@ -38,7 +39,9 @@ mod writing;
 pub use commit::Uploaded;
 pub use dash::MpdError;
 pub use delete::Cause;
-pub use error::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError};
+pub use error::{
+    ApplyError, ClassError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError,
+};
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
 pub use objects::{ObjectReader, Objects};

@@ -10,6 +10,7 @@ use queue::{Record, RecordKey, RecordKind, RecordPut, Term};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::classes;
 use crate::probe::MetaData;
 
 /// Characters of a VodSessionKey in the log.
@@ -67,7 +68,7 @@ pub struct About {
     pub name: String,
     /// `MediaType` in lower case.
     pub media_type: String,
-    /// `ClassId`; 0 is the only class there is.
+    /// `ClassId`.
     pub class_id: i64,
     /// `ExpireTime`.
     pub expire: Timestamp,
@@ -176,6 +177,11 @@ pub(crate) fn file_term(file: FileId) -> Term {
     Term { name: "file", value: file.to_string() }
 }
 
+/// The term by which the media of a class are found; class 0 has none.
+pub(crate) fn class_term(class: i64) -> Term {
+    Term { name: "class", value: class.to_string() }
+}
+
 impl Session {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         RecordPut { key, body: body(self), terms: vec![secret_id_term(&self.secret_id)] }
@@ -190,7 +196,8 @@ impl Object {
 
 impl Media {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: body(self), terms: Vec::new() }
+        let class = Some(self.about.class_id).filter(|class| *class != classes::UNFILED);
+        RecordPut { key, body: body(self), terms: class.map(class_term).into_iter().collect() }
     }
 }
 
@@ -208,6 +215,6 @@ fn name(key: &RecordKey) -> String {
 }
 
 #[expect(clippy::expect_used, reason = "records hold nothing that JSON cannot say")]
-fn body<T: Serialize>(record: &T) -> Bytes {
+pub(crate) fn body<T: Serialize>(record: &T) -> Bytes {
     serde_json::to_vec(record).expect("a record is plain data").into()
 }

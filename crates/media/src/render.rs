@@ -7,12 +7,10 @@ use wire::event::task::{
 };
 
 use crate::catalogue;
+use crate::classes::Label;
 use crate::probe::{MetaData, VideoStream};
 use crate::record::Media;
 use crate::settings::Settings;
-
-/// The name of class 0, and of its path.
-const CLASS_NAME: &str = "其他";
 
 /// The address at which an object is served.
 pub(crate) fn url(settings: &Settings, bucket: &str, key: &str) -> String {
@@ -25,7 +23,12 @@ pub(crate) fn url_or_empty(settings: &Settings, bucket: &str, key: Option<&str>)
 }
 
 /// How a media is named, filed and reached.
-pub(crate) fn basic_info(settings: &Settings, file: FileId, media: &Media) -> MediaBasicInfo {
+pub(crate) fn basic_info(
+    settings: &Settings,
+    file: FileId,
+    media: &Media,
+    class: &Label,
+) -> MediaBasicInfo {
     let category = catalogue::category(&media.about.media_type);
     MediaBasicInfo {
         name: media.about.name.clone(),
@@ -34,8 +37,8 @@ pub(crate) fn basic_info(settings: &Settings, file: FileId, media: &Media) -> Me
         update_time: media.updated,
         expire_time: media.about.expire,
         class_id: media.about.class_id,
-        class_name: CLASS_NAME.to_owned(),
-        class_path: CLASS_NAME.to_owned(),
+        class_name: class.name.clone(),
+        class_path: class.path.clone(),
         cover_url: url_or_empty(settings, &media.bucket, media.cover.as_deref()),
         r#type: media.about.media_type.clone(),
         media_url: url_or_empty(settings, &media.bucket, media.original.as_deref()),

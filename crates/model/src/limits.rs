@@ -160,6 +160,14 @@ pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
 pub const HLS_PLAYLISTS_MAX: usize = 64;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
+/// Levels of classes (documented).
+pub const CLASS_LEVELS_MAX: u64 = 4;
+/// Classes directly below one class (documented).
+pub const CLASS_CHILDREN_MAX: usize = 500;
+/// Classes of an application: DescribeAllClass answers with all of them, at 200 bytes each.
+pub const CLASSES_MAX: usize = 10_000;
+/// Characters of a class's name (documented).
+pub const CLASS_NAME_CHARS_MAX: usize = 64;
 /// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
 /// templates each are fewer.
 pub const DELETE_PARTS_MAX: usize = 100;

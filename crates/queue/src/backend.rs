@@ -12,7 +12,7 @@ use bytes::Bytes;
 use model::{AppId, Application, EventId, EventKind, Handle, NewEvent, Timestamp};
 
 use crate::history::{Attempt, EventDetail, EventPage, EventQuery};
-use crate::record::{Record, RecordKey, RecordPage, RecordPut, RecordQuery};
+use crate::record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
 use crate::state::{Reason, State};
 
 /// Keeps applications' queues and records.
@@ -93,6 +93,8 @@ pub trait Backend: Debug + Send + Sync {
 pub struct Commit {
     /// Records that must be at this version (`None`: must not exist).
     pub expect: Vec<(RecordKey, Option<u64>)>,
+    /// Terms that no record of that kind and application may have.
+    pub vacant: Vec<(RecordKind, AppId, Term)>,
     /// Records to write.
     pub put: Vec<RecordPut>,
     /// Records to remove; removing what is not there is no error.
@@ -127,7 +129,8 @@ pub struct Published {
 /// Why a commit was refused. Nothing of it was done.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// A record was not at the expected version: read again and decide again.
+    /// A record was not at the expected version, or has a term that none may have: read again and
+    /// decide again.
     #[error("record {0:?} has changed")]
     Conflict(RecordKey),
     /// The EventKey of this event (by index) belongs to another body.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use model::{AppId, Application, NewEvent, Seq, limits};
 use queue::{
     BackendError, Commit, CommitError, Entry, Mark, Published, Reason, RecordKey, RecordKind,
-    Resolution, Route, Settled, Settlement, State, Steady,
+    Resolution, Route, Settled, Settlement, State, Steady, Term,
 };
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest as _, Sha256};
@@ -61,6 +61,11 @@ pub(crate) fn commit(
     for (key, expected) in &commit.expect {
         if version(db, key)? != *expected {
             return Err(Refusal::Commit(CommitError::Conflict(key.clone())));
+        }
+    }
+    for (kind, app, term) in &commit.vacant {
+        if let Some(key) = occupant(db, *kind, *app, term)? {
+            return Err(Refusal::Commit(CommitError::Conflict(key)));
         }
     }
     let mut facts = Vec::with_capacity(commit.events.len() + commit.put.len());
@@ -232,6 +237,21 @@ fn version(db: &Connection, key: &RecordKey) -> rusqlite::Result<Option<u64>> {
     let version: Option<i64> =
         db.prepare_cached(select)?.query_row(row, |row| row.get(0)).optional()?;
     Ok(version.map(unsql))
+}
+
+/// A record that has a term.
+fn occupant(
+    db: &Connection,
+    kind: RecordKind,
+    app: AppId,
+    term: &Term,
+) -> rusqlite::Result<Option<RecordKey>> {
+    let select =
+        "SELECT id FROM term WHERE kind = ?1 AND name = ?2 AND value = ?3 AND app = ?4 LIMIT 1";
+    let row = (kind.code(), term.name, &term.value, sql(app.0));
+    let id: Option<String> =
+        db.prepare_cached(select)?.query_row(row, |row| row.get(0)).optional()?;
+    Ok(id.map(|id| RecordKey { kind, app, id }))
 }
 
 /// Decides settlements: claims each lease that is current.

@@ -7,6 +7,7 @@
 //! struct, and its types in the spec.
 
 mod account;
+mod class;
 mod delivery;
 mod event_config;
 mod history;
@@ -27,6 +28,7 @@ pub use account::{
     CreateKey, CreateSubAppId, DeleteKey, DescribeKeys, DescribeSubAppIds, ModifySubAppIdInfo,
     ModifySubAppIdStatus, ResourceTag,
 };
+pub use class::{CreateClass, DeleteClass, DescribeAllClass, ModifyClass};
 pub use delivery::{DescribeDelivery, ResumeDelivery, TestNotification};
 pub use event_config::{DescribeEventConfig, ModifyEventConfig};
 pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
@@ -99,6 +101,10 @@ actions! {
     ParseStreamingManifest: |_request| None,
     DeleteMedia: |request| request.sub_app_id,
     DescribeMediaInfos: |request| request.sub_app_id,
+    CreateClass: |request| request.sub_app_id,
+    ModifyClass: |request| request.sub_app_id,
+    DeleteClass: |request| request.sub_app_id,
+    DescribeAllClass: |request| request.sub_app_id,
     CreateSubAppId: |_request| None,
     DescribeSubAppIds: |_request| None,
     ModifySubAppIdInfo: |request| Some(request.sub_app_id),

@@ -45,6 +45,16 @@ codes! {
     AuthFailureTokenFailure = "AuthFailure.TokenFailure",
     /// The call was understood and could not be carried out.
     FailedOperation = "FailedOperation",
+    /// A class would lie too deep.
+    FailedOperationClassLevelLimitExceeded = "FailedOperation.ClassLevelLimitExceeded",
+    /// A sister has the name.
+    FailedOperationClassNameDuplicate = "FailedOperation.ClassNameDuplicate",
+    /// There is no such class.
+    FailedOperationClassNoFound = "FailedOperation.ClassNoFound",
+    /// There is no class to put a class under.
+    FailedOperationParentIdNoFound = "FailedOperation.ParentIdNoFound",
+    /// A class has too many classes directly below it.
+    FailedOperationSubclassLimitExceeded = "FailedOperation.SubclassLimitExceeded",
     /// Our own fault.
     InternalError = "InternalError",
     /// No such action.
@@ -53,6 +63,10 @@ codes! {
     InvalidParameter = "InvalidParameter",
     /// A parameter's value is not acceptable.
     InvalidParameterValue = "InvalidParameterValue",
+    /// There is no such class.
+    InvalidParameterValueClassId = "InvalidParameterValue.ClassId",
+    /// ClassName is empty or too long.
+    InvalidParameterValueClassName = "InvalidParameterValue.ClassName",
     /// CoverType is no known image type.
     InvalidParameterValueCoverType = "InvalidParameterValue.CoverType",
     /// ExpireTime is no time.
@@ -95,6 +109,8 @@ codes! {
     UnknownParameter = "UnknownParameter",
     /// A known action that is not built.
     UnsupportedOperation = "UnsupportedOperation",
+    /// A class still has classes or media.
+    UnsupportedOperationClassNotEmpty = "UnsupportedOperation.ClassNotEmpty",
     /// Neither GET nor POST, or a content type that no client sends.
     UnsupportedProtocol = "UnsupportedProtocol",
 }

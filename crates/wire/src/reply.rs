@@ -4,6 +4,7 @@
 //! strictly. RequestId is not here, `envelope` adds it. Ids and times are strings on the wire.
 
 mod applications;
+mod class;
 mod delivery;
 mod history;
 mod keys;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::event::PullItem;
 
 pub use applications::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
+pub use class::{ClassInfo, ClassReply, ClassesReply};
 pub use delivery::{DeliveryReply, DeliveryState, TestReply};
 pub use history::{
     EventAttempt, EventDetailReply, EventInfo, HistoryReply, PublishResult, PublishedReply,
@@ -31,8 +33,8 @@ pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 /// share [`Reply::Done`].
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// ModifyEventConfig, ConfirmEvents, DeleteMedia, ModifySubAppIdInfo, ModifySubAppIdStatus,
-    /// DeleteKey, DeleteSigningSecret, ResumeDelivery.
+    /// ModifyEventConfig, ConfirmEvents, DeleteMedia, ModifyClass, DeleteClass, ModifySubAppIdInfo,
+    /// ModifySubAppIdStatus, DeleteKey, DeleteSigningSecret, ResumeDelivery.
     Done,
     /// DescribeEventConfig.
     EventConfig(EventConfigReply),
@@ -48,6 +50,10 @@ pub enum Reply {
     Manifest(ManifestReply),
     /// DescribeMediaInfos.
     MediaInfos(MediaInfosReply),
+    /// CreateClass.
+    Class(ClassReply),
+    /// DescribeAllClass.
+    Classes(ClassesReply),
     /// CreateSubAppId.
     SubAppId(SubAppIdReply),
     /// DescribeSubAppIds.
@@ -91,6 +97,8 @@ impl Reply {
             Self::CommitUpload(reply) => serde_json::to_writer(out, reply)?,
             Self::Manifest(reply) => serde_json::to_writer(out, reply)?,
             Self::MediaInfos(reply) => serde_json::to_writer(out, reply)?,
+            Self::Class(reply) => serde_json::to_writer(out, reply)?,
+            Self::Classes(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppIds(reply) => serde_json::to_writer(out, reply)?,
             Self::Published(reply) => serde_json::to_writer(out, reply)?,

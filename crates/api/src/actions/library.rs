@@ -161,7 +161,7 @@ fn off(app: AppId) -> ApiError {
 }
 
 /// An error as a sentence for the caller, bounded because it may hold what the caller sent.
-fn sentence(error: &dyn std::error::Error) -> String {
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     const BYTES_MAX: usize = 512;
     let mut text = error.to_string();
     text.truncate(text.floor_char_boundary(BYTES_MAX));
@@ -171,7 +171,7 @@ fn sentence(error: &dyn std::error::Error) -> String {
 }
 
 /// The machine failed.
-fn broken(fault: Fault) -> ApiError {
+pub(super) fn broken(fault: Fault) -> ApiError {
     if fault.is_disk_full() {
         return faults::backend(queue::BackendError::DiskFull).because(fault);
     }

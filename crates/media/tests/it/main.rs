@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod classes;
 mod commit;
 #[cfg(test)]
 mod delete;

@@ -23,6 +23,7 @@ async fn a_refused_commit_changes_nothing() {
     bed.store.commit(first).await.unwrap();
     let stale = Commit {
         expect: vec![(key("2"), None), (key("1"), Some(7))],
+        vacant: vec![],
         put: vec![put("2", "b", vec![])],
         delete: vec![key("1")],
         events: vec![event("x")],
@@ -36,6 +37,34 @@ async fn a_refused_commit_changes_nothing() {
     assert_eq!(found[1], None);
     assert_eq!(bed.store.load(None), Load::default());
     assert!(bed.store.garbage(None, 9).await.unwrap().is_empty());
+}
+
+/// Of one who uses a thing and one who removes it if nobody does, one is too late.
+#[tokio::test]
+async fn a_term_that_none_may_have_refuses_the_commit() {
+    let bed = Bed::new().await;
+    let used = Term { name: "class", value: "7".to_owned() };
+    let put = |id: &str, terms| Commit { put: vec![put(id, "x", terms)], ..Commit::default() };
+    let vacant = |kind, app, term: &Term| Commit {
+        vacant: vec![(kind, app, term.clone())],
+        delete: vec![key("thing")],
+        ..Commit::default()
+    };
+    bed.store.commit(put("thing", vec![])).await.unwrap();
+    let (filed, removed) = tokio::join!(
+        bed.store.commit(put("user", vec![used.clone()])),
+        bed.store.commit(vacant(RecordKind::Media, APP, &used)),
+    );
+    filed.unwrap();
+    assert!(matches!(removed, Err(CommitError::Conflict(conflict)) if conflict == key("user")));
+    assert!(bed.store.get(vec![key("thing")]).await.unwrap()[0].is_some());
+    let other = Term { value: "8".to_owned(), ..used.clone() };
+    bed.store.commit(vacant(RecordKind::Media, APP, &other)).await.unwrap();
+    bed.store.commit(vacant(RecordKind::Object, APP, &used)).await.unwrap();
+    bed.store.commit(vacant(RecordKind::Media, AppId(2), &used)).await.unwrap();
+    bed.store.commit(put("user", vec![])).await.unwrap();
+    bed.store.commit(vacant(RecordKind::Media, APP, &used)).await.unwrap();
+    assert!(bed.store.get(vec![key("thing")]).await.unwrap()[0].is_none());
 }
 
 #[tokio::test]

@@ -99,6 +99,20 @@ fn uploads() {
 }
 
 #[test]
+fn classes() {
+    let Action::CreateClass(request) =
+        parse("CreateClass", &json!({"ParentId": -1, "ClassName": "films"})).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((request.parent_id, request.class_name.as_str()), (-1, "films"));
+    let told = refused("CreateClass", &json!({"ClassName": "films"}));
+    assert_eq!(told.0, Code::MissingParameter);
+    let told = refused("ModifyClass", &json!({"ClassId": -1, "ClassName": "films"}));
+    assert_eq!(told.0, Code::InvalidParameter);
+}
+
+#[test]
 fn history() {
     let params = json!({"States": ["DEAD", "DEAD"], "EventTypes": ["FileDeleted"], "FileId": "12",
         "StartTime": "2019-01-09T16:36:22Z", "Limit": 100, "ScrollToken": ""});

@@ -11,11 +11,12 @@ use wire::event::task::{
     PersistenceCompleteTask,
 };
 use wire::reply::{
-    ApplyUploadReply, CommitUploadReply, DeliveryReply, DeliveryState, EventAttempt,
-    EventConfigReply, EventDetailReply, EventInfo, EventsStateReply, HistoryReply, KeyInfo,
-    KeyReply, KeysReply, ManifestReply, MediaInfo, MediaInfosReply, PublishResult, PublishedReply,
-    PurgedReply, ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply,
-    SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
+    ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
+    DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
+    HistoryReply, KeyInfo, KeyReply, KeysReply, ManifestReply, MediaInfo, MediaInfosReply,
+    PublishResult, PublishedReply, PurgedReply, ReplayedReply, SigningSecretInfo,
+    SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply,
+    TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -214,11 +215,14 @@ fn delivery() -> DeliveryReply {
 }
 
 /// An answer of that action with every member filled.
+#[expect(clippy::too_many_lines, reason = "a table of actions, one arm each")]
 pub(crate) fn reply(action: ActionName) -> Reply {
     match action {
         ActionName::ModifyEventConfig
         | ActionName::ConfirmEvents
         | ActionName::DeleteMedia
+        | ActionName::ModifyClass
+        | ActionName::DeleteClass
         | ActionName::ModifySubAppIdInfo
         | ActionName::ModifySubAppIdStatus
         | ActionName::DeleteKey
@@ -244,6 +248,17 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             media_segment_set: vec!["v0/a.ts".to_owned(), "v0/b.ts".to_owned()],
         }),
         ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
+        ActionName::CreateClass => Reply::Class(ClassReply { class_id: 7 }),
+        ActionName::DescribeAllClass => Reply::Classes(ClassesReply {
+            class_info_set: vec![ClassInfo {
+                class_id: 7,
+                parent_id: -1,
+                name: "films".to_owned(),
+                level: 0,
+                sub_class_id_set: vec![8, 9],
+                class_name: "films".to_owned(),
+            }],
+        }),
         ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),
         ActionName::DescribeSubAppIds => Reply::SubAppIds(SubAppIdsReply {
             sub_app_id_info_set: vec![SubAppIdInfo::new(&application(), "ap-chongqing")],

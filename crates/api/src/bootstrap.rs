@@ -5,8 +5,7 @@
 //! alone what is so already.
 
 use model::{
-    ApiKey, AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Policy, Timestamp,
-    limits,
+    ApiKey, AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Policy, limits,
 };
 use queue::{
     Backend, BackendError, Commit, CommitError, Record, RecordKey, RecordKind, RecordPut,
@@ -97,7 +96,7 @@ impl Bootstrap<'_> {
         if self.backend.application(id).await?.is_some() {
             return Ok(false);
         }
-        let application = fresh(id, name, self.clock.now().wall);
+        let application = Application::new(id, name, self.clock.now().wall);
         match self.backend.commit(write(&application, None)?).await {
             Ok(_) => Ok(true),
             // another node of the cluster was faster
@@ -203,7 +202,7 @@ impl Bootstrap<'_> {
         let found = self.backend.application(id).await?;
         let (mut application, version) = match &found {
             Some(found) => (Application::clone(&found.application), Some(found.version)),
-            None => (fresh(id, &id.to_string(), self.clock.now().wall), None),
+            None => (Application::new(id, id.to_string(), self.clock.now().wall), None),
         };
         if application.status == ApplicationStatus::Destroyed {
             return Err(refuse("id", "belongs to a destroyed application".to_owned()));
@@ -250,18 +249,6 @@ impl Bootstrap<'_> {
             config.sign_key = Some(secret::seal(self.master, purpose, sign_key)?);
         }
         Ok(())
-    }
-}
-
-fn fresh(id: AppId, name: &str, created: Timestamp) -> Application {
-    Application {
-        id,
-        name: name.to_owned(),
-        description: String::new(),
-        created,
-        status: ApplicationStatus::On,
-        config: EventConfig::default(),
-        tags: Vec::new(),
     }
 }
 

@@ -99,6 +99,16 @@ pub enum ApplicationStatus {
     Destroyed,
 }
 
+/// How an application names the files of its media (`Mode` of CreateSubAppId).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Naming {
+    /// Each file lies in a directory that is made for its FileId.
+    #[default]
+    FileId,
+    /// Whoever uploads may say where a file lies (`MediaStoragePath`).
+    Path,
+}
+
 /// An application and its event configuration: one record of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Application {
@@ -116,4 +126,28 @@ pub struct Application {
     pub config: EventConfig,
     /// Tags given at creation, in order.
     pub tags: Vec<(String, String)>,
+    /// How its files are named. Records of versions before there was a choice lack this member.
+    #[serde(default)]
+    pub naming: Naming,
+    /// The StorageRegions of its uploads, each once; the first is that of an upload which asks for
+    /// none. Empty: the server's alone.
+    #[serde(default)]
+    pub regions: Vec<String>,
+}
+
+impl Application {
+    /// A new application: On, with the default configuration.
+    pub fn new(id: AppId, name: impl Into<String>, created: Timestamp) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            description: String::new(),
+            created,
+            status: ApplicationStatus::On,
+            config: EventConfig::default(),
+            tags: Vec::new(),
+            naming: Naming::default(),
+            regions: Vec::new(),
+        }
+    }
 }

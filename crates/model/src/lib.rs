@@ -12,7 +12,9 @@ pub mod key;
 pub mod limits;
 pub mod time;
 
-pub use application::{Application, ApplicationStatus, EventConfig, Mode, Sealed, SigningSecret};
+pub use application::{
+    Application, ApplicationStatus, EventConfig, Mode, Naming, Sealed, SigningSecret,
+};
 pub use clock::{Clock, Mono, Now};
 pub use event::{EventKind, IgnoredReason, NewEvent, Switch};
 pub use ids::{AppId, EventId, FileId, Handle, Seq};

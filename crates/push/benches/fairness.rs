@@ -31,10 +31,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use egress::{Client, Limits, Policy, SystemResolver, Tls};
-use model::{
-    AppId, Application, ApplicationStatus, Clock, EventConfig, EventKind, Mono, NewEvent, Now,
-    Timestamp,
-};
+use model::{AppId, Application, Clock, EventConfig, EventKind, Mono, NewEvent, Now, Timestamp};
 use push::{Parts, Random, Settings, Worker};
 use queue::{Backend, Commit, RecordKey, RecordPut, Silent};
 use sign::seal::MasterKey;
@@ -114,15 +111,8 @@ fn open(start: Instant) -> (Arc<Store>, Worker, tempfile::TempDir) {
 }
 
 async fn point(store: &Store, app: AppId, url: String) {
-    let application = Application {
-        id: app,
-        name: "bench".to_owned(),
-        description: String::new(),
-        created: Timestamp(0),
-        status: ApplicationStatus::On,
-        config: EventConfig { notification_url: url, ..EventConfig::default() },
-        tags: vec![],
-    };
+    let config = EventConfig { notification_url: url, ..EventConfig::default() };
+    let application = Application { config, ..Application::new(app, "bench", Timestamp(0)) };
     let body = serde_json::to_vec(&application).unwrap().into();
     let put = RecordPut { key: RecordKey::application(app), body, terms: vec![] };
     store.commit(Commit { put: vec![put], ..Commit::default() }).await.unwrap();

@@ -230,7 +230,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use model::{Application, ApplicationStatus, EventConfig, Seq, Timestamp};
+    use model::{Application, Seq, Timestamp};
 
     use queue::circuit::Rules;
 
@@ -239,15 +239,7 @@ mod tests {
     const APP: AppId = AppId(1);
 
     fn on(app: AppId, course: u64) -> Configured {
-        let application = Application {
-            id: app,
-            name: String::new(),
-            description: String::new(),
-            created: Timestamp(0),
-            status: ApplicationStatus::On,
-            config: EventConfig::default(),
-            tags: vec![],
-        };
+        let application = Application::new(app, "", Timestamp(0));
         Configured { application: Arc::new(application), version: 1, course }
     }
 

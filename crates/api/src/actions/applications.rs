@@ -1,7 +1,7 @@
 //! Applications: found, created, renamed, switched off and destroyed.
 
 use bytes::Bytes;
-use model::{AppId, Application, ApplicationStatus, EventConfig, limits};
+use model::{AppId, Application, ApplicationStatus, limits};
 use queue::{Commit, CommitError, Configured, RecordKey, RecordPut};
 use wire::action::{CreateSubAppId, DescribeSubAppIds, ModifySubAppIdInfo, ResourceTag};
 use wire::reply::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
@@ -79,13 +79,9 @@ pub(super) async fn create(
         return Err(ApiError::invalid_value("Type", &request.r#type));
     }
     let mut application = Application {
-        id: AppId(0),
-        name: request.name,
         description: request.description,
-        created: gateway.now().wall,
-        status: ApplicationStatus::On,
-        config: EventConfig::default(),
         tags: read_tags(request.tags)?,
+        ..Application::new(AppId(0), request.name, gateway.now().wall)
     };
     let mut tries = TRIES;
     loop {

@@ -9,9 +9,7 @@ use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{
     Applied, Grant, Library, LibraryParts, Object, ObjectError, Objects, Settings, Stored,
 };
-use model::{
-    AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Mono, Now, Timestamp,
-};
+use model::{AppId, Application, Clock, EventConfig, Mode, Mono, Now, Timestamp};
 use queue::{Backend, Commit, EventDetail, EventQuery, RecordKey, RecordPut, Silent};
 use serde_json::Value;
 use sign::seal::MasterKey;
@@ -188,20 +186,9 @@ impl World {
 
 /// An application that wants every event, by PULL.
 pub(crate) fn application(id: AppId) -> Application {
-    Application {
-        id,
-        name: "test".to_owned(),
-        description: String::new(),
-        created: Timestamp(NOW_MS),
-        status: ApplicationStatus::On,
-        config: EventConfig {
-            mode: Mode::Pull,
-            upload: true,
-            delete: true,
-            ..EventConfig::default()
-        },
-        tags: Vec::new(),
-    }
+    let config =
+        EventConfig { mode: Mode::Pull, upload: true, delete: true, ..EventConfig::default() };
+    Application { config, ..Application::new(id, "test", Timestamp(NOW_MS)) }
 }
 
 pub(crate) fn apply_request(media_type: &str) -> ApplyUpload {

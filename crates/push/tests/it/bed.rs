@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use egress::{Client, Limits, Policy, SystemResolver, Tls};
 use model::{
-    AppId, Application, ApplicationStatus, Clock, EventConfig, EventId, EventKind, Mono, NewEvent,
-    Now, Sealed, Timestamp,
+    AppId, Application, Clock, EventConfig, EventId, EventKind, Mono, NewEvent, Now, Sealed,
+    Timestamp,
 };
 use push::{Parts, Settings, Worker, jitter::Fixed};
 use queue::{Attempt, Backend, Commit, RecordKey, RecordPut, Silent, State};
@@ -203,13 +203,5 @@ pub(crate) fn sealed(app: AppId, master: &MasterKey) -> Sealed {
 }
 
 fn made(app: AppId) -> Application {
-    Application {
-        id: app,
-        name: "test".to_owned(),
-        description: String::new(),
-        created: START,
-        status: ApplicationStatus::On,
-        config: EventConfig::default(),
-        tags: vec![],
-    }
+    Application::new(app, "test", START)
 }

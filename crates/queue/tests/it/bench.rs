@@ -71,15 +71,7 @@ fn application(id: AppId) -> Application {
         sign_key: None,
         signing_secrets: Vec::new(),
     };
-    Application {
-        id,
-        name: String::new(),
-        description: String::new(),
-        created: Timestamp(0),
-        status: ApplicationStatus::On,
-        config,
-        tags: vec![],
-    }
+    Application { config, ..Application::new(id, "", Timestamp(0)) }
 }
 
 impl Bench {

@@ -43,15 +43,8 @@ pub(crate) fn register(runtime: &Runtime, store: &Store, app: AppId) {
 /// Writes an application in PULL mode.
 pub(crate) fn configuration(app: AppId, status: ApplicationStatus) -> Commit {
     let config = EventConfig { mode: Mode::Pull, delete: true, ..EventConfig::default() };
-    let application = Application {
-        id: app,
-        name: "bench".to_owned(),
-        description: String::new(),
-        created: Timestamp(0),
-        status,
-        config,
-        tags: vec![],
-    };
+    let application =
+        Application { status, config, ..Application::new(app, "bench", Timestamp(0)) };
     let body = serde_json::to_vec(&application).unwrap().into();
     let put = vec![RecordPut { key: RecordKey::application(app), body, terms: vec![] }];
     Commit { put, ..Commit::default() }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{
-    AppId, Application, ApplicationStatus, Clock, EventConfig, EventKind, Mode, Mono, NewEvent,
-    Now, Timestamp,
+    AppId, Application, Clock, EventConfig, EventKind, Mode, Mono, NewEvent, Now, Timestamp,
 };
 use queue::{
     Backend, Commit, CommitError, LeaseError, LeaseRequest, Leased, Lessee, Published, RecordKey,
@@ -177,15 +176,7 @@ pub(crate) fn pulling(app: AppId) -> Application {
         persistence: true,
         ..EventConfig::default()
     };
-    Application {
-        id: app,
-        name: "test".to_owned(),
-        description: String::new(),
-        created: Timestamp(0),
-        status: ApplicationStatus::On,
-        config,
-        tags: vec![],
-    }
+    Application { config, ..Application::new(app, "test", Timestamp(0)) }
 }
 
 pub(crate) fn event(body: &str) -> NewEvent {

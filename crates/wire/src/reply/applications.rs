@@ -41,8 +41,8 @@ pub struct SubAppIdInfo {
 }
 
 impl SubAppIdInfo {
-    /// Shows an application; its files are stored in `region` and named by FileId.
-    pub fn new(application: &model::Application, region: impl Into<String>) -> Self {
+    /// Shows an application; `region` is where its files are stored if it has no region of its own.
+    pub fn new(application: &model::Application, region: &str) -> Self {
         let tag = |(key, value): &(String, String)| ResourceTag {
             tag_key: key.clone(),
             tag_value: value.clone(),
@@ -58,8 +58,14 @@ impl SubAppIdInfo {
                 model::ApplicationStatus::Destroyed => "Destroyed",
             },
             name: application.name.clone(),
-            mode: "fileid",
-            storage_regions: vec![region.into()],
+            mode: match application.naming {
+                model::Naming::FileId => "fileid",
+                model::Naming::Path => "fileid+path",
+            },
+            storage_regions: match application.regions.as_slice() {
+                [] => vec![region.to_owned()],
+                regions => regions.to_vec(),
+            },
             tags: application.tags.iter().map(tag).collect(),
         }
     }

@@ -1,8 +1,8 @@
 //! One value of each payload and reply, used by the golden tests and by the spec's judgement.
 
 use model::{
-    ApiKey, AppId, Application, ApplicationStatus, EventConfig, EventId, EventKind, FileId, Handle,
-    Policy, Sealed, Seq, SigningSecret, Timestamp,
+    ApiKey, AppId, Application, EventConfig, EventId, EventKind, FileId, Handle, Policy, Sealed,
+    Seq, SigningSecret, Timestamp,
 };
 use serde_json::Value;
 use wire::event::task::{
@@ -108,13 +108,9 @@ pub(crate) fn persistence() -> PersistenceCompleteTask {
 
 fn application() -> Application {
     Application {
-        id: AppId(1_400_000_001),
-        name: "test".to_owned(),
         description: "for CI".to_owned(),
-        created: AT,
-        status: ApplicationStatus::On,
-        config: EventConfig::default(),
         tags: vec![("team".to_owned(), "video".to_owned())],
+        ..Application::new(AppId(1_400_000_001), "test", AT)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the tests of several crates share: the real binary as a process, programs that talk to it,
-//! receivers for its callbacks, counts for short and long runs. For tests only.
+//! receivers for its callbacks, a look at what it left on disk, counts for short and long runs. For
+//! tests only.
 //!
 //! Everything waits for a state with a deadline; nothing sleeps for a fixed time or tries twice.
 //! Harness functions return a [`Failure`], which a test unwraps whatever it is.
 
+pub mod agreement;
 pub mod background;
 pub mod process;
 pub mod program;

@@ -1,6 +1,8 @@
 //! The harness itself: what it promises to other tests.
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod program;

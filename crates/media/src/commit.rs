@@ -4,17 +4,14 @@
 //! session and the object as they were looked at. Of two callers at once one commits and the other
 //! finds the session committed, so there is one media and one event.
 
-use std::time::Duration;
-
-use model::{Application, ApplicationStatus, EventKind, FileId, NewEvent, limits};
+use model::{Application, ApplicationStatus, EventKind, FileId, NewEvent};
 use queue::{Commit, RecordKey};
 use wire::event::task::FileUploadTask;
 
 use crate::classes::{self, Filing};
 use crate::error::{CommitUploadError, Fault, Refusal};
-use crate::hls;
 use crate::library::{Library, ROUNDS};
-use crate::probe::MetaData;
+use crate::metadata::Original;
 use crate::record::{self, Media, Object, Session, Source};
 use crate::render;
 
@@ -87,11 +84,11 @@ impl Library {
         let app = application.id;
         let object_key = record::object_key(app, &session.media_key);
         let object: Option<(Object, u64)> = self.one(object_key.clone()).await?;
-        let Some((object, object_version)) = object else {
+        let Some((_, object_version)) = object else {
             let error = CommitUploadError::NotUploaded(session.media_key.clone());
             return Err(Attempted::Failed(error));
         };
-        let media = self.new_media(application, session, &object).await;
+        let media = self.new_media(application, session).await;
         let mut media = media.map_err(Attempted::Failed)?;
         // the class may be gone since ApplyUpload
         let filing = self.filing(app, media.about.class_id).await?;
@@ -139,7 +136,6 @@ impl Library {
         &self,
         application: &Application,
         session: &Session,
-        object: &Object,
     ) -> Result<Media, CommitUploadError> {
         let cover = match &session.cover_key {
             Some(key) => {
@@ -149,11 +145,14 @@ impl Library {
             }
             None => None,
         };
-        let meta = if session.about.media_type == hls::MEDIA_TYPE {
-            self.hls_meta(application, session).await?
-        } else {
-            self.probed(session, object).await?
+        let original = Original {
+            app: application.id,
+            file: session.file,
+            directory: &session.directory,
+            media_key: &session.media_key,
+            media_type: &session.about.media_type,
         };
+        let meta = self.metadata_of(&original).await?;
         let now = self.now();
         Ok(Media {
             bucket: session.bucket.clone(),
@@ -170,23 +169,6 @@ impl Library {
             updated: now,
             meta,
         })
-    }
-
-    /// What the probe finds in an object, in the time that a commit has for it.
-    pub(crate) async fn probed(
-        &self,
-        session: &Session,
-        object: &Object,
-    ) -> Result<Option<MetaData>, Fault> {
-        let path = self.objects.path(&object.stored)?;
-        let wait = Duration::from_millis(limits::PROBE_WAIT_MS);
-        match tokio::time::timeout(wait, self.probe.run(&path)).await {
-            Ok(probed) => Ok(probed?),
-            Err(_elapsed) => {
-                tracing::warn!(file = %session.file, "committed without metadata: no probe in time");
-                Ok(None)
-            }
-        }
     }
 }
 

@@ -11,7 +11,6 @@ use queue::{BackendError, CommitError};
 use sign::seal;
 
 use crate::objects;
-use crate::probe::ProbeError;
 use crate::record::RecordError;
 
 /// The machine failed, not the caller.
@@ -40,9 +39,6 @@ pub enum Fault {
     /// A secret could not be opened: the master key is another one.
     #[error("a sealed secret could not be opened")]
     Seal(#[from] seal::OpenError),
-    /// An object could not be looked into.
-    #[error("an object could not be probed")]
-    Probe(#[from] ProbeError),
     /// A record changed under every attempt to change it.
     #[error("too many callers change the same upload at once")]
     Contended,
@@ -59,7 +55,6 @@ impl Fault {
             | Self::Unswept { .. }
             | Self::Record(_)
             | Self::Seal(_)
-            | Self::Probe(_)
             | Self::Contended => false,
         }
     }

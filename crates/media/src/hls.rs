@@ -1,108 +1,98 @@
-//! HLS at CommitUpload: whether everything that a playlist names is there, and what it adds up to.
+//! HLS: whether everything that a playlist names is there, and what it adds up to.
 //!
-//! The tree of a playlist is the session's directory. A master playlist is followed one level, as HLS
-//! knows no more. What cannot be read as HLS is committed like any other unreadable file, without
-//! metadata. Deliberately absent: DASH, and joining a map with its segment for the probe: the map
-//! alone tells the streams, but not their frame rate.
+//! The tree of a playlist is the media's directory. A master playlist is followed one level, as HLS
+//! knows no more. What cannot be read as HLS has no metadata, like any other unreadable file.
+//! Deliberately absent: DASH.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use model::{Application, limits};
+use model::limits;
 use tokio::io::AsyncReadExt;
 
-use crate::error::{CommitUploadError, Fault};
+use crate::error::Fault;
 use crate::library::Library;
+use crate::metadata::{MetaDataError, Original};
 use crate::playlist::{self, MediaPlaylist, Playlist, path};
 use crate::probe::MetaData;
-use crate::record::{Object, Session};
+use crate::record::Object;
+
+mod sample;
+mod sum;
 
 /// The MediaType that says HLS.
 pub(crate) const MEDIA_TYPE: &str = "m3u8";
 
-/// What an upload adds up to.
-struct Tree<'a> {
-    directory: &'a str,
-    objects: HashMap<String, Object>,
-    /// Paths that were counted.
-    counted: HashSet<String>,
-    bytes: u64,
+/// The playlists of a media, with the objects that they name.
+#[derive(Debug, Default)]
+pub(crate) struct Hls {
+    /// Those with segments, in the order of the master.
+    pub playlists: Vec<Named>,
+    /// Bytes of the playlists themselves.
+    pub playlist_bytes: u64,
+    /// Every object that a playlist names or might name, by the path that the playlists' references
+    /// resolve to.
+    pub objects: HashMap<String, Object>,
 }
 
-impl Tree<'_> {
-    /// The object at a path, counted once.
-    fn take(&mut self, path: &str) -> Result<Object, CommitUploadError> {
-        let key = format!("{}/{path}", self.directory);
-        let Some(object) = self.objects.get(&key) else {
-            return Err(CommitUploadError::NotUploaded(key));
-        };
-        if self.counted.insert(path.to_owned()) {
-            self.bytes = self.bytes.saturating_add(object.size);
-        }
-        Ok(object.clone())
-    }
+/// A playlist with segments.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// It.
+    pub playlist: MediaPlaylist,
+    /// It holds excerpts of another's pictures: for searching, not for watching.
+    pub is_preview: bool,
 }
 
 impl Library {
-    /// The metadata of an uploaded playlist with its segments; none: it is no playlist that is read
-    /// here.
+    /// The metadata of a media whose original is a playlist; none: it is none that is read here.
     ///
     /// # Errors
-    /// A file that it names was not uploaded: the first of them.
-    pub(crate) async fn hls_meta(
+    /// A file that it names is not stored: the first of them. Or the machine failed.
+    pub(crate) async fn hls_metadata_of(
         &self,
-        application: &Application,
-        session: &Session,
-    ) -> Result<Option<MetaData>, CommitUploadError> {
-        let directory = session.directory.as_str();
-        let Some(top) = session.media_key.strip_prefix(directory) else { return Ok(None) };
-        let top = top.trim_start_matches('/');
-        let objects = self.objects_of(application.id, session.file).await?;
-        let objects = objects.into_iter().map(|(key, object)| (key.id, object)).collect();
-        let mut tree = Tree { directory, objects, counted: HashSet::new(), bytes: 0 };
-        let object = tree.take(top)?;
-        let playlists = match self.read_playlist(top, &object).await? {
+        original: &Original<'_>,
+    ) -> Result<Option<MetaData>, MetaDataError> {
+        let directory = original.directory;
+        let inside = |key: &str| Some(key.strip_prefix(directory)?.strip_prefix('/')?.to_owned());
+        let Some(top) = inside(original.media_key) else { return Ok(None) };
+        let objects = self.objects_of(original.app, original.file).await?;
+        let objects: HashMap<String, Object> = (objects.into_iter())
+            .filter_map(|(key, object)| Some((inside(&key.id)?, object)))
+            .collect();
+        let missing = |path: &str| MetaDataError::Missing(format!("{directory}/{path}"));
+
+        let object = objects.get(&top).ok_or_else(|| missing(&top))?;
+        let mut hls = Hls { playlist_bytes: object.size, ..Hls::default() };
+        match self.read_playlist(&top, object).await? {
             None => return Ok(None),
-            Some(Playlist::Media(media)) => vec![media],
+            Some(Playlist::Media(playlist)) => {
+                hls.playlists.push(Named { playlist, is_preview: false });
+            }
             Some(Playlist::Master(master)) => {
-                let master = Playlist::Master(master);
                 let files = master.files();
                 if files.len() > limits::HLS_PLAYLISTS_MAX {
                     return Ok(None);
                 }
-                let Playlist::Master(named) = &master else { return Ok(None) };
-                let mut playlists = Vec::new();
                 for path in files {
-                    let object = tree.take(path)?;
-                    if named.playlists.iter().any(|playlist| playlist.path == path) {
-                        let Some(Playlist::Media(media)) =
-                            self.read_playlist(path, &object).await?
-                        else {
-                            return Ok(None);
-                        };
-                        playlists.push(media);
+                    let object = objects.get(path).ok_or_else(|| missing(path))?;
+                    hls.playlist_bytes = hls.playlist_bytes.saturating_add(object.size);
+                    if !master.playlists.iter().any(|playlist| playlist.path == path) {
+                        continue;
                     }
+                    let Some(Playlist::Media(playlist)) = self.read_playlist(path, object).await?
+                    else {
+                        return Ok(None);
+                    };
+                    let is_preview = master.previews.contains(path);
+                    hls.playlists.push(Named { playlist, is_preview });
                 }
-                playlists
             }
-        };
-        let mut duration = 0.0_f64;
-        let mut first = None;
-        for media in playlists {
-            duration = duration.max(media.duration().as_secs_f64());
-            let sample = sample(&media);
-            for path in Playlist::Media(media).files() {
-                tree.take(path)?;
-            }
-            first = first.or(sample);
         }
-        let streams = match first {
-            Some(path) => {
-                let object = tree.take(&path)?;
-                self.probed(session, &object).await?
-            }
-            None => None,
-        };
-        Ok(Some(summed(streams.unwrap_or_default(), tree.bytes, duration)))
+        hls.objects = objects;
+        self.hls_metadata(&hls).await.map(Some).map_err(|error| match error {
+            MetaDataError::Missing(path) => missing(&path),
+            fault @ MetaDataError::Fault(_) => fault,
+        })
     }
 
     /// A playlist in the tree; none: it is none.
@@ -119,25 +109,5 @@ impl Library {
             playlist::parse(&text, |reference: &str| path::inside(&base, reference))
         });
         Ok(parsed.await.ok().and_then(Result::ok))
-    }
-}
-
-/// The file that tells the streams.
-fn sample(media: &MediaPlaylist) -> Option<String> {
-    let segment = media.segments.iter().find(|segment| !segment.gap)?;
-    let file = segment.map.as_ref().map_or(&segment.file, |map| &map.file);
-    Some(file.path.clone())
-}
-
-/// One file's streams with the sums of all files.
-fn summed(streams: MetaData, size: u64, duration: f64) -> MetaData {
-    let of = |any: bool| if any { duration } else { 0.0 };
-    MetaData {
-        size,
-        container: "hls".to_owned(),
-        duration,
-        video_duration: of(!streams.video_streams.is_empty()),
-        audio_duration: of(!streams.audio_streams.is_empty()),
-        ..streams
     }
 }

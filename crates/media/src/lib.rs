@@ -22,6 +22,7 @@ mod hls;
 mod incoming;
 mod library;
 pub mod manifest;
+mod metadata;
 mod objects;
 mod place;
 pub mod playlist;

@@ -74,6 +74,13 @@ impl Objects {
         Ok(ObjectReader(file.take(len)))
     }
 
+    /// An object as a probe looks at it: a file of this machine. None: it would take too much to
+    /// make it one (see [`crate::probe::excerpt`]).
+    pub(crate) async fn probe_input(&self, name: &str) -> io::Result<Option<fs::File>> {
+        let file = tokio::fs::File::open(self.path(name)?).await?;
+        Ok(Some(file.into_std().await))
+    }
+
     /// The file of an object, for programs that look into it.
     pub(crate) fn path(&self, name: &str) -> io::Result<PathBuf> {
         Ok(self.store.path_to_filesystem(&name.into())?)

@@ -51,6 +51,9 @@ pub struct Reference {
 pub struct MasterPlaylist {
     /// Variants and renditions in their order; one may stand twice.
     pub playlists: Vec<Reference>,
+    /// The paths of those among them that are for searching, not for watching: key frames or
+    /// thumbnails only.
+    pub previews: HashSet<String>,
     /// Whatever else it names: keys and session data inside the tree.
     pub others: Vec<Reference>,
 }
@@ -96,7 +99,7 @@ pub struct Segment {
 }
 
 /// A part of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ByteRange {
     /// The first byte.
     pub start: u64,
@@ -169,19 +172,31 @@ impl Playlist {
     /// The paths of all files that it names, each once, in the order in which they first stand.
     /// Segments that are gaps, and keys elsewhere, are no files.
     pub fn files(&self) -> Vec<&str> {
-        let mut files = Files::default();
         match self {
-            Self::Master(master) => {
-                files.add(&master.playlists);
-                files.add(&master.others);
-            }
-            Self::Media(media) => media.collect(&mut files),
+            Self::Master(master) => master.files(),
+            Self::Media(media) => media.files(),
         }
+    }
+}
+
+impl MasterPlaylist {
+    /// What [`Playlist::files`] tells.
+    pub fn files(&self) -> Vec<&str> {
+        let mut files = Files::default();
+        files.add(&self.playlists);
+        files.add(&self.others);
         files.distinct
     }
 }
 
 impl MediaPlaylist {
+    /// What [`Playlist::files`] tells.
+    pub fn files(&self) -> Vec<&str> {
+        let mut files = Files::default();
+        self.collect(&mut files);
+        files.distinct
+    }
+
     /// How long all segments are together; gaps count, as they do for players.
     pub fn duration(&self) -> Duration {
         let add = |sum: Duration, segment: &Segment| sum.saturating_add(segment.duration);

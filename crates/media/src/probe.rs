@@ -10,17 +10,20 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, spawn_blocking};
 
 use input::Input;
-use meta::Finding;
 use sniff::{Container, Image, Kind};
 
+pub use excerpt::excerpt;
+pub(crate) use excerpt::unnamed;
 pub use meta::{AudioStream, DynamicRange, MetaData, VideoStream};
+pub(crate) use meta::{Finding, bits_per_second};
 pub use tools::{ProbeLimits, ProbeTools};
 
 mod audio;
+mod excerpt;
 mod ffprobe;
 mod image;
 mod input;
@@ -72,28 +75,73 @@ impl Probe {
     /// empty, broken, cut off, a playlist, or of another kind. Fails only when the file itself
     /// cannot be read. Dropping the future ends a running ffprobe.
     pub async fn run(&self, path: &Path) -> Result<Option<MetaData>, ProbeError> {
-        // The gate is never closed; if it were, going on unbounded would still be right.
-        let _turn = self.gate.acquire().await.ok();
+        let turn = self.turn().await;
+        let file = open(path.to_owned()).await?;
         let read_error = |source| ProbeError::Read { path: path.to_owned(), source };
-        // ffprobe runs elsewhere, so a relative path would mean another file.
-        let path = std::path::absolute(path).map_err(read_error)?;
+        turn.meta_data(file).await.map_err(read_error)
+    }
 
-        let file = open(path.clone()).await?;
-        let budget = self.limits.read_bytes;
+    /// Waits until one more file may be looked at; what the file takes to be fetched belongs into
+    /// the turn too.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        // The gate is never closed; if it were, going on unbounded would still be right.
+        Turn { probe: self, _permit: self.gate.acquire().await.ok() }
+    }
+}
+
+/// The right to look at one file after the other until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    probe: &'a Probe,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Turn<'_> {
+    /// What [`Probe::run`] finds, of an open regular file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn meta_data(&self, file: File) -> io::Result<Option<MetaData>> {
+        Ok(match self.found(file).await? {
+            Found::Streams { finding, size } => finding.finish(size),
+            Found::Image { width, height, size } => {
+                Some(MetaData { size, height, width, ..MetaData::default() })
+            }
+            Found::Nothing => None,
+        })
+    }
+
+    /// The streams of a file that is a part of something longer: its sizes, lengths and averages
+    /// are not those of the whole.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn streams(&self, file: File) -> io::Result<Option<Finding>> {
+        Ok(match self.found(file).await? {
+            Found::Streams { finding, .. } => Some(finding),
+            Found::Image { .. } | Found::Nothing => None,
+        })
+    }
+
+    async fn found(&self, file: File) -> io::Result<Found> {
+        let Probe { tools, limits, .. } = self.probe;
+        // ffprobe opens it anew and has a place of its own in it
+        let again = file.try_clone()?;
+        let budget = limits.read_bytes;
         let looked = spawn_blocking(move || look(file, budget)).await;
         let (kind, size, input) = match looked {
-            Ok(looked) => looked.map_err(read_error)?,
+            Ok(looked) => looked?,
             Err(error) => return Ok(nothing(&error)),
         };
         let (container, input) = match kind {
             Kind::Media(container) => (container, input),
             Kind::Image(image) => return Ok(image_data(input, image, size).await),
-            Kind::Playlist | Kind::Unknown => return Ok(None),
+            Kind::Playlist | Kind::Unknown => return Ok(Found::Nothing),
         };
 
-        if let Some(program) = self.tools.ffprobe() {
-            match ffprobe::read(program, &self.tools, &self.limits, &path, container).await {
-                Ok(finding) => return Ok(finding.finish(size)),
+        if let Some(program) = tools.ffprobe() {
+            match ffprobe::read(program, tools, limits, again, container).await {
+                Ok(finding) => return Ok(Found::Streams { finding, size }),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     tracing::debug!(%error, cause, "falling back to the built-in parsers");
@@ -101,10 +149,18 @@ impl Probe {
             }
         }
         match spawn_blocking(move || parse(input, container)).await {
-            Ok(finding) => Ok(finding.and_then(|finding| finding.finish(size))),
+            Ok(Some(finding)) => Ok(Found::Streams { finding, size }),
+            Ok(None) => Ok(Found::Nothing),
             Err(error) => Ok(nothing(&error)),
         }
     }
+}
+
+/// What a file turned out to be.
+enum Found {
+    Streams { finding: Finding, size: u64 },
+    Image { width: u32, height: u32, size: u64 },
+    Nothing,
 }
 
 async fn open(path: PathBuf) -> Result<File, ProbeError> {
@@ -124,14 +180,10 @@ fn look(file: File, budget: u64) -> io::Result<(Kind, u64, Input)> {
     Ok((kind, input.len(), input))
 }
 
-async fn image_data(mut input: Input, image: Image, size: u64) -> Option<MetaData> {
+async fn image_data(mut input: Input, image: Image, size: u64) -> Found {
     match spawn_blocking(move || image::dimensions(&mut input, image)).await {
-        Ok(dimensions) => dimensions.map(|(width, height)| MetaData {
-            size,
-            height,
-            width,
-            ..MetaData::default()
-        }),
+        Ok(Some((width, height))) => Found::Image { width, height, size },
+        Ok(None) => Found::Nothing,
         Err(error) => nothing(&error),
     }
 }
@@ -163,7 +215,7 @@ fn listen(input: Input, start: u64, format: audio::Format) -> Option<Finding> {
 }
 
 /// A parser panicked, or the runtime is shutting down: nothing is known about the file.
-fn nothing<T>(error: &JoinError) -> Option<T> {
+fn nothing(error: &JoinError) -> Found {
     tracing::warn!(%error, "a parser did not finish");
-    None
+    Found::Nothing
 }

@@ -158,6 +158,11 @@ pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
 /// Files that an uploaded master playlist may name: each is read and parsed within one CommitUpload.
 pub const HLS_PLAYLISTS_MAX: usize = 64;
+/// Playlists of one media whose first segment is looked at: each takes a run of ffprobe, and real
+/// ladders have fewer variants and renditions.
+pub const HLS_SAMPLES_MAX: usize = 16;
+/// Bytes of a segment that are put together for the probe: ffprobe itself looks at 5 MB.
+pub const HLS_SAMPLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
 /// Levels of classes (documented).

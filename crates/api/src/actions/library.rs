@@ -182,10 +182,8 @@ pub(super) fn broken(fault: Fault) -> ApiError {
             let text = "Others change the same thing at the same time. Try again.";
             ApiError::new(Code::ServiceUnavailable, text).because(fault)
         }
-        Fault::Io(_)
-        | Fault::Unswept { .. }
-        | Fault::Record(_)
-        | Fault::Seal(_)
-        | Fault::Probe(_) => ApiError::internal(fault),
+        Fault::Io(_) | Fault::Unswept { .. } | Fault::Record(_) | Fault::Seal(_) => {
+            ApiError::internal(fault)
+        }
     }
 }

@@ -121,8 +121,8 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
         }
         let others = mem::take(&mut self.others);
         if self.is_master {
-            let playlists = mem::take(&mut self.master.playlists);
-            return Ok(Playlist::Master(MasterPlaylist { playlists, others }));
+            let master = mem::take(&mut self.master);
+            return Ok(Playlist::Master(MasterPlaylist { others, ..master }));
         }
         let segments = mem::take(&mut self.media.segments);
         Ok(Playlist::Media(MediaPlaylist { segments, others, ..self.media }))
@@ -140,6 +140,9 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
                 self.begin_master()?;
                 if let Some(uri) = attributes(name, value)?.get("URI") {
                     let reference = self.resolved(uri)?;
+                    if name != "EXT-X-MEDIA" {
+                        self.master.previews.insert(reference.path.clone());
+                    }
                     self.master.playlists.push(reference);
                     check_count(self.master.playlists.len())?;
                 }

@@ -1,29 +1,36 @@
-//! The ffprobe program: how it is confined, and what its answer means.
+//! The ffprobe program: how it is confined.
 //!
 //! It parses bytes that anyone may have made, so it gets one local file, a demuxer it may not
-//! choose, no environment, no input, little time and little memory. The demuxer is forced to the
-//! sniffed container: nothing in the file can turn it into a playlist that names other files.
-//! Absent: playlists (parsed by us), decoding, and trust in the answer's size or shape.
+//! choose, no environment, little time, little memory, and nothing that it could write to but its
+//! answer. The file is its standard input: the very file that was sniffed, whatever becomes of its
+//! name, and one without a name as well. The demuxer is forced to the sniffed container: nothing in
+//! the file can turn it into a playlist that names other files. It leads a process group of its own,
+//! and all of that group ends with its time.
+//! Absent: playlists (parsed by us), decoding, trust in the answer's size or shape, and a limit on
+//! processes, which the system counts by user and not by program.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::Deserialize;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::meta::{
-    AudioFinding, AudioStream, DynamicRange, Finding, VideoFinding, VideoStream, rounded,
-    rounded_rate,
-};
+use super::meta::Finding;
 use super::sniff::Container;
-use super::tags;
 use super::tools::{ProbeLimits, ProbeTools};
+use answer::Answer;
+
+mod answer;
+
+/// The standard input by name. A pipe could not be searched; a name under which the file itself is
+/// reached can, and without "file:" it would be one protocol among many.
+const INPUT: &str = "file:/dev/stdin";
 
 /// Why ffprobe gave no answer. The caller falls back to the built-in parsers.
 #[derive(Debug, thiserror::Error)]
@@ -40,28 +47,25 @@ pub(super) enum FfprobeError {
     Answer(#[source] serde_json::Error),
 }
 
-/// Asks ffprobe at `program` about the file at `path`, which is a `container`.
+/// Asks ffprobe at `program` about a file, which is a `container`.
 pub(super) async fn read(
     program: &Path,
     tools: &ProbeTools,
     limits: &ProbeLimits,
-    path: &Path,
+    file: File,
     container: Container,
 ) -> Result<Finding, FfprobeError> {
     let mut command = confined(program, tools, limits);
-    // Without "file:" a name such as "http://…" or "-f" would be taken for something else.
-    let mut url = OsString::from("file:");
-    url.push(path);
     command
         .args(["-v", "error", "-of", "json", "-show_format", "-show_streams"])
         .args(["-protocol_whitelist", "file", "-format_whitelist", container.demuxer()])
-        .args(["-f", container.demuxer(), "-threads", "1", "-i"])
-        .arg(url)
+        .args(["-f", container.demuxer(), "-threads", "1", "-i", INPUT])
         .env_clear()
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(Stdio::from(file))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .kill_on_drop(true);
     let output = timeout(limits.timeout, answer(command, limits.output_bytes))
         .await
@@ -92,210 +96,41 @@ fn confined(program: &Path, tools: &ProbeTools, limits: &ProbeLimits) -> Command
 
 async fn answer(mut command: Command, most: usize) -> Result<Vec<u8>, FfprobeError> {
     let mut child = command.spawn().map_err(FfprobeError::Run)?;
+    // declared behind the child, so that it is dropped before it: the group's number is the child's,
+    // and is nobody else's only while the child has not been waited for
+    let group = Group::of(&child);
     let mut output = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         stdout.take(bound).read_to_end(&mut output).await.map_err(FfprobeError::Run)?;
     }
     if output.len() > most {
-        child.kill().await.map_err(FfprobeError::Run)?;
         return Err(FfprobeError::Output(most));
     }
     let status = child.wait().await.map_err(FfprobeError::Run)?;
+    group.forget();
     if status.success() { Ok(output) } else { Err(FfprobeError::Refused(status)) }
 }
 
-/// What we read of ffprobe's JSON. Numbers come as text but for sizes and flags.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    format: Format,
-    streams: Vec<Stream>,
+/// The process group that ffprobe leads. Dropped, it ends with all that ffprobe has started.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// The child has been waited for: its number may be another's.
+    fn forget(mut self) {
+        self.0 = None;
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Format {
-    #[serde(rename = "format_name")]
-    name: String,
-    duration: Option<String>,
-    bit_rate: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Stream {
-    codec_type: String,
-    codec_name: String,
-    codec_tag_string: String,
-    width: u32,
-    height: u32,
-    avg_frame_rate: String,
-    r_frame_rate: String,
-    sample_rate: Option<String>,
-    color_transfer: String,
-    duration: Option<String>,
-    bit_rate: Option<String>,
-    disposition: HashMap<String, i64>,
-    tags: HashMap<String, String>,
-    side_data_list: Vec<SideData>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SideData {
-    rotation: Option<f64>,
-}
-
-impl Answer {
-    fn finding(self) -> Finding {
-        let mut finding = Finding {
-            container: self.format.name,
-            duration: self.format.duration.as_deref().and_then(seconds),
-            bitrate: self.format.bit_rate.as_deref().and_then(number),
-            ..Finding::default()
-        };
-        for stream in self.streams {
-            match stream.codec_type.as_str() {
-                // A cover picture is no video.
-                "video" if stream.disposition.get("attached_pic") == Some(&1) => {}
-                "video" => finding.video.push(stream.video()),
-                "audio" => finding.audio.push(stream.audio()),
-                _ => {}
-            }
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // it has ended by itself if it is not there
+            let _gone = kill_process_group(leader, Signal::KILL);
         }
-        finding
-    }
-}
-
-impl Stream {
-    fn video(self) -> VideoFinding {
-        let fps = [&self.avg_frame_rate, &self.r_frame_rate]
-            .into_iter()
-            .map(|rate| frame_rate(rate))
-            .find(|fps| *fps > 0);
-        let tag = if matches!(self.codec_tag_string.as_str(), "hvc1" | "hev1") {
-            self.codec_tag_string.clone()
-        } else {
-            String::new()
-        };
-        VideoFinding {
-            bitrate: self.bitrate(),
-            duration: self.duration(),
-            rotate: self.rotate(),
-            stream: VideoStream {
-                bitrate: 0,
-                height: self.height,
-                width: self.width,
-                codec: self.codec_name,
-                fps: fps.unwrap_or(0),
-                codec_tag: tag,
-                dynamic_range: match self.color_transfer.as_str() {
-                    "smpte2084" => DynamicRange::Hdr10,
-                    "arib-std-b67" => DynamicRange::Hlg,
-                    _ => DynamicRange::Sdr,
-                },
-            },
-        }
-    }
-
-    fn audio(self) -> AudioFinding {
-        let rate = self.sample_rate.as_deref().and_then(number);
-        AudioFinding {
-            bitrate: self.bitrate(),
-            duration: self.duration(),
-            stream: AudioStream {
-                bitrate: 0,
-                sampling_rate: rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or(0),
-                codec: self.codec_name,
-            },
-        }
-    }
-
-    fn bitrate(&self) -> Option<u64> {
-        let tagged = || self.tags.iter().find(|(name, _)| tags::is_bitrate(name));
-        self.bit_rate.as_ref().or_else(|| tagged().map(|(_, text)| text)).and_then(|t| number(t))
-    }
-
-    fn duration(&self) -> Option<Duration> {
-        let tagged = || self.tags.iter().find(|(name, _)| tags::is_duration(name));
-        match &self.duration {
-            Some(text) => seconds(text),
-            None => tagged().and_then(|(_, text)| tags::clock_time(text)),
-        }
-    }
-
-    /// The side data turns counter-clockwise, the tag of older versions clockwise.
-    fn rotate(&self) -> u32 {
-        let side = self.side_data_list.iter().find_map(|side| side.rotation).map(|ccw| -ccw);
-        let tag = || self.tags.get("rotate").and_then(|text| text.trim().parse::<f64>().ok());
-        let clockwise = side.or_else(tag).unwrap_or(0.0);
-        rounded(clockwise.rem_euclid(360.0)) % 360
-    }
-}
-
-fn number(text: &str) -> Option<u64> {
-    text.trim().parse().ok()
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
-}
-
-/// `30000/1001` as whole frames a second; 0 for `0/0`.
-fn frame_rate(text: &str) -> u32 {
-    let parts = text.split_once('/').and_then(|(n, d)| number(n).zip(number(d)));
-    parts.map_or(0, |(numerator, denominator)| rounded_rate(numerator, denominator))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(json: &str) -> Finding {
-        serde_json::from_str::<Answer>(json).unwrap().finding()
-    }
-
-    #[test]
-    fn an_iphone_clip() {
-        let finding = finding(
-            r#"{"streams":[
-              {"codec_type":"video","codec_name":"hevc","codec_tag_string":"hvc1","width":1920,
-               "height":1080,"avg_frame_rate":"30000/1001","color_transfer":"arib-std-b67",
-               "duration":"2.5","bit_rate":"8000000","side_data_list":[
-                 {"side_data_type":"DOVI configuration record"},{"rotation":-90}]},
-              {"codec_type":"audio","codec_name":"aac","sample_rate":"44100","bit_rate":"96000"},
-              {"codec_type":"data"}],
-             "format":{"format_name":"mov,mp4,m4a,3gp,3g2,mj2","duration":"2.6"}}"#,
-        );
-        let meta = finding.finish(7).unwrap();
-        assert_eq!((meta.rotate, meta.bitrate, meta.width), (90, 8_096_000, 1920));
-        let video = &meta.video_streams[0];
-        assert_eq!((video.fps, video.codec_tag.as_str()), (30, "hvc1"));
-        assert_eq!(
-            (video.dynamic_range.range_type(), video.dynamic_range.hdr_type()),
-            ("HDR", "hlg")
-        );
-        assert!((meta.duration - 2.6).abs() < 1e-9 && (meta.video_duration - 2.5).abs() < 1e-9);
-    }
-
-    #[test]
-    fn older_versions_and_mkvmerge_use_tags() {
-        let finding = finding(
-            r#"{"streams":[{"codec_type":"video","avg_frame_rate":"0/0","r_frame_rate":"25/1",
-              "tags":{"rotate":"270","DURATION-eng":"00:00:03.5","BPS-eng":"1234"}}]}"#,
-        );
-        let video = &finding.video[0];
-        assert_eq!((video.rotate, video.stream.fps, video.bitrate), (270, 25, Some(1234)));
-        assert_eq!(video.duration, Some(Duration::from_millis(3500)));
-    }
-
-    #[test]
-    fn a_cover_picture_is_no_video() {
-        let finding = finding(
-            r#"{"streams":[{"codec_type":"audio","codec_name":"mp3"},
-              {"codec_type":"video","codec_name":"mjpeg","disposition":{"attached_pic":1}}]}"#,
-        );
-        assert_eq!((finding.audio.len(), finding.video.len()), (1, 0));
     }
 }

@@ -16,7 +16,7 @@ pub struct MetaData {
     /// The container as ffprobe's `format_name` says it, for example `mov,mp4,m4a,3gp,3g2,mj2`;
     /// Tencent's samples carry these strings verbatim. Empty for images.
     pub container: String,
-    /// Sum of the streams' bitrates in bit/s; the file's average where a stream has none.
+    /// Sum of the streams' bitrates in bit/s; the file's average where that cannot be told.
     pub bitrate: u64,
     /// Largest height of the video streams, or the image's, in pixels before rotation.
     pub height: u32,
@@ -111,7 +111,7 @@ impl DynamicRange {
 
 /// What a reader has found out, before the rules of [`Finding::finish`].
 #[derive(Debug, Default)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     pub container: String,
     pub duration: Option<Duration>,
     pub bitrate: Option<u64>,
@@ -121,7 +121,7 @@ pub(super) struct Finding {
 
 /// One video stream; `stream.bitrate` is filled by [`Finding::finish`].
 #[derive(Debug, Default)]
-pub(super) struct VideoFinding {
+pub(crate) struct VideoFinding {
     pub stream: VideoStream,
     pub bitrate: Option<u64>,
     pub duration: Option<Duration>,
@@ -130,7 +130,7 @@ pub(super) struct VideoFinding {
 
 /// One audio stream; `stream.bitrate` is filled by [`Finding::finish`].
 #[derive(Debug, Default)]
-pub(super) struct AudioFinding {
+pub(crate) struct AudioFinding {
     pub stream: AudioStream,
     pub bitrate: Option<u64>,
     pub duration: Option<Duration>,
@@ -138,7 +138,9 @@ pub(super) struct AudioFinding {
 
 impl Finding {
     /// The metadata of a file of `size` bytes; none when there is no stream to speak of.
-    pub(super) fn finish(self, size: u64) -> Option<MetaData> {
+    ///
+    /// A stream that alone has no bitrate takes what the average leaves for it.
+    pub(crate) fn finish(self, size: u64) -> Option<MetaData> {
         if self.video.is_empty() && self.audio.is_empty() {
             return None;
         }
@@ -147,15 +149,16 @@ impl Finding {
         let duration = known(self.duration).or(longest_video.max(longest_audio));
         let average =
             self.bitrate.filter(|rate| *rate > 0).or_else(|| bits_per_second(size, duration));
-        let alone = self.video.len() + self.audio.len() == 1;
-        let own = |rate: Option<u64>| {
-            rate.filter(|rate| *rate > 0).or(if alone { average } else { None })
+        let stated = |rate: Option<u64>| rate.filter(|rate| *rate > 0);
+        let rates = || {
+            (self.video.iter().map(|v| v.bitrate))
+                .chain(self.audio.iter().map(|a| a.bitrate))
+                .map(stated)
         };
-
-        let rates: Option<Vec<u64>> = (self.video.iter().map(|v| v.bitrate))
-            .chain(self.audio.iter().map(|a| a.bitrate))
-            .map(own)
-            .collect();
+        let left = rates().flatten().fold(average, |left, rate| left?.checked_sub(rate));
+        let left = left.filter(|_| rates().filter(Option::is_none).count() == 1);
+        let own = |rate: Option<u64>| stated(rate).or(left);
+        let rates: Option<Vec<u64>> = rates().map(own).collect();
         let bitrate = match rates {
             Some(rates) => rates.into_iter().fold(0, u64::saturating_add),
             None => average.unwrap_or(0),
@@ -201,7 +204,7 @@ pub(super) fn ticks(ticks: u64, timescale: u64) -> Option<Duration> {
 }
 
 /// The average rate of `bytes` over `duration`; none where the length is not known.
-pub(super) fn bits_per_second(bytes: u64, duration: Option<Duration>) -> Option<u64> {
+pub(crate) fn bits_per_second(bytes: u64, duration: Option<Duration>) -> Option<u64> {
     let nanos = known(duration)?.as_nanos();
     u64::try_from((u128::from(bytes) * 8_000_000_000).checked_div(nanos)?).ok()
 }
@@ -240,6 +243,27 @@ mod tests {
         };
         assert_eq!(finding(Some(300)).finish(1000).unwrap().bitrate, 1000);
         assert_eq!(finding(None).finish(1000).unwrap().bitrate, 4000);
+    }
+
+    #[test]
+    fn the_one_stream_without_a_bitrate_takes_what_is_left() {
+        let finding = Finding {
+            duration: Some(Duration::from_secs(2)),
+            video: vec![VideoFinding::default()],
+            audio: vec![AudioFinding { bitrate: Some(300), ..Default::default() }],
+            ..Default::default()
+        };
+        let meta = finding.finish(1000).unwrap();
+        assert_eq!((meta.bitrate, meta.video_streams[0].bitrate), (4000, 3700));
+
+        let finding = Finding {
+            duration: Some(Duration::from_secs(2)),
+            video: vec![VideoFinding::default()],
+            audio: vec![AudioFinding { bitrate: Some(5000), ..Default::default() }],
+            ..Default::default()
+        };
+        let meta = finding.finish(1000).unwrap();
+        assert_eq!((meta.bitrate, meta.video_streams[0].bitrate), (4000, 0));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) fn read(input: &mut Input) -> Option<Finding> {
 }
 
 /// Name, header length and whole length of the box that begins with `head`.
-fn top_box(head: &[u8], left: u64) -> Option<(Name, u64, u64)> {
+pub(super) fn top_box(head: &[u8], left: u64) -> Option<(Name, u64, u64)> {
     let name = be::array(head, 4)?;
     match be::u32(head, 0)? {
         0 => Some((name, 8, left)),
@@ -70,7 +70,7 @@ fn top_box(head: &[u8], left: u64) -> Option<(Name, u64, u64)> {
 }
 
 /// The name of a box or of a sample entry.
-type Name = [u8; 4];
+pub(super) type Name = [u8; 4];
 
 /// The boxes inside a box; ends at the first that does not fit.
 struct Boxes<'a>(&'a [u8]);

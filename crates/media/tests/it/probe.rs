@@ -55,7 +55,7 @@ fn plain_mp4(directory: &TempDir) -> PathBuf {
 }
 
 /// The programs of this machine, which must have ffprobe.
-fn tools() -> ProbeTools {
+pub(crate) fn tools() -> ProbeTools {
     let tools = ProbeTools::detect(env::var_os("PATH").as_deref());
     assert!(tools.ffprobe().is_some(), "these tests need ffprobe: ./scripts/test installs it");
     tools

@@ -43,6 +43,7 @@ pub(crate) struct World {
     pub(crate) dir: TempDir,
     clock: Arc<TestClock>,
     settings: Settings,
+    tools: ProbeTools,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) library: Arc<Library>,
 }
@@ -53,6 +54,15 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_tools(change, ProbeTools::none()).await
+    }
+
+    /// One whose probe uses the programs of this machine.
+    pub(crate) async fn probing() -> Self {
+        Self::with_tools(|_| (), crate::probe::tools()).await
+    }
+
+    async fn with_tools(change: impl FnOnce(&mut Settings), tools: ProbeTools) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock =
             Arc::new(TestClock { wall_ms: AtomicI64::new(NOW_MS), mono_ms: AtomicU64::new(0) });
@@ -61,8 +71,9 @@ impl World {
         settings.free_percent_min = 0;
         change(&mut settings);
         let backend = open_store(dir.path(), &clock);
-        let library = Arc::new(open_library(dir.path(), &clock, &settings, &backend).unwrap());
-        let world = Self { dir, clock, settings, backend, library };
+        let library = open_library(dir.path(), &clock, &settings, &tools, &backend).unwrap();
+        let library = Arc::new(library);
+        let world = Self { dir, clock, settings, tools, backend, library };
         for app in [APP, OTHER] {
             world.put_application(&application(app)).await;
         }
@@ -71,19 +82,20 @@ impl World {
 
     /// Stops and starts again over what is on disk.
     pub(crate) async fn restart(self) -> Self {
-        let Self { dir, clock, settings, backend, library } = self;
+        let Self { dir, clock, settings, tools, backend, library } = self;
         library.close().await;
         backend.close().await.unwrap();
         drop((library, backend));
         let backend = open_store(dir.path(), &clock);
-        let library = Arc::new(open_library(dir.path(), &clock, &settings, &backend).unwrap());
+        let library = open_library(dir.path(), &clock, &settings, &tools, &backend).unwrap();
+        let library = Arc::new(library);
         library.tick().await.unwrap();
-        Self { dir, clock, settings, backend, library }
+        Self { dir, clock, settings, tools, backend, library }
     }
 
     /// Another library over the same directory, as a start would open it.
     pub(crate) fn open_again(&self) -> std::io::Result<Library> {
-        open_library(self.dir.path(), &self.clock, &self.settings, &self.backend)
+        open_library(self.dir.path(), &self.clock, &self.settings, &self.tools, &self.backend)
     }
 
     pub(crate) fn pass(&self, ms: u32) {
@@ -247,6 +259,7 @@ fn open_library(
     dir: &Path,
     clock: &Arc<TestClock>,
     settings: &Settings,
+    tools: &ProbeTools,
     backend: &Arc<dyn Backend>,
 ) -> std::io::Result<Library> {
     let parts = LibraryParts {
@@ -254,7 +267,7 @@ fn open_library(
         clock: clock.clone(),
         master: Arc::new(MasterKey::from_bytes([7; 32])),
         objects: Objects::open(dir).unwrap(),
-        probe: Probe::new(ProbeTools::none(), ProbeLimits::default()),
+        probe: Probe::new(tools.clone(), ProbeLimits::default()),
         settings: settings.clone(),
     };
     Library::new(parts)

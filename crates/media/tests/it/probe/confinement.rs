@@ -61,7 +61,8 @@ async fn ffprobe_gets_one_local_file_and_a_forced_demuxer() {
     assert_eq!((meta.container.as_str(), meta.duration.to_string().as_str()), ("told", "7"));
     let words = stub.words().unwrap();
     assert_eq!(words[0], "HOME=unset");
-    assert_eq!(words.last(), Some(&format!("file:{}", path.display())));
+    assert_eq!(words.last().map(String::as_str), Some("file:/dev/stdin"));
+    assert_eq!(fs::read(stub.path("input")).unwrap(), fs::read(&path).unwrap());
     for pair in [
         ["-protocol_whitelist", "file"],
         ["-format_whitelist", "mov"],

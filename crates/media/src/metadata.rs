@@ -1,0 +1,94 @@
+//! What is known about a media: the one way from its objects to its metadata.
+//!
+//! Uploads, pulls and clips come here alike, so that NewFileUpload, PullComplete and
+//! DescribeMediaInfos show the same. A probe has its time; what it has not found by then is not
+//! known. Absent: what the metadata mean (`probe`), and how they are shown (`render`).
+
+use std::fs::File;
+use std::time::Duration;
+
+use model::{AppId, FileId, limits};
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{CommitUploadError, Fault};
+use crate::hls;
+use crate::library::Library;
+use crate::probe::MetaData;
+use crate::record::{self, Object};
+
+/// Which objects are a media.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original<'a> {
+    /// The application.
+    pub app: AppId,
+    /// The file that all objects belong to.
+    pub file: FileId,
+    /// Where the keys lie; no slash at either end.
+    pub directory: &'a str,
+    /// The key of the file that is played: the playlist, if it is HLS.
+    pub media_key: &'a str,
+    /// The type, in lower case: `m3u8` is HLS.
+    pub media_type: &'a str,
+}
+
+/// Why there is no metadata. What the objects contain is never a reason.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MetaDataError {
+    /// An object is missing: the media itself, or one that its playlist names.
+    #[error("{0} is not stored")]
+    Missing(String),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<MetaDataError> for CommitUploadError {
+    fn from(error: MetaDataError) -> Self {
+        match error {
+            MetaDataError::Missing(key) => Self::NotUploaded(key),
+            MetaDataError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl Library {
+    /// The metadata of a media; none: nothing is known about it.
+    ///
+    /// # Errors
+    /// An object is missing, or cannot be read.
+    pub(crate) async fn metadata_of(
+        &self,
+        original: &Original<'_>,
+    ) -> Result<Option<MetaData>, MetaDataError> {
+        if original.media_type == hls::MEDIA_TYPE {
+            return self.hls_metadata_of(original).await;
+        }
+        let key = record::object_key(original.app, original.media_key);
+        let object: Option<(Object, u64)> = self.one(key).await?;
+        let Some((object, _)) = object else {
+            return Err(MetaDataError::Missing(original.media_key.to_owned()));
+        };
+        let probing = async {
+            let turn = self.probe.turn().await;
+            let Some(input) = self.probe_input(&object).await? else { return Ok(None) };
+            Ok::<_, Fault>(turn.meta_data(input).await?)
+        };
+        match timeout_at(probe_deadline(), probing).await {
+            Ok(probed) => Ok(probed?),
+            Err(_elapsed) => {
+                tracing::warn!(file = %original.file, "no metadata: the probe was not done in time");
+                Ok(None)
+            }
+        }
+    }
+
+    /// An object as a probe looks at it; none: it would take too much to fetch.
+    pub(crate) async fn probe_input(&self, object: &Object) -> Result<Option<File>, Fault> {
+        Ok(self.objects.probe_input(&object.stored).await?)
+    }
+}
+
+/// By when everything that is asked about one media must be known.
+pub(crate) fn probe_deadline() -> Instant {
+    Instant::now() + Duration::from_millis(limits::PROBE_WAIT_MS)
+}

@@ -12,6 +12,7 @@ mod events;
 mod history;
 pub(crate) mod keys;
 mod library;
+mod modify;
 mod signing;
 
 use std::sync::Arc;
@@ -128,6 +129,14 @@ impl Gateway {
             Action::DescribeMediaInfos(request) => {
                 let application = gate.application(request.sub_app_id).await?;
                 library::describe_media_infos(self.library(), &application, request).await
+            }
+            Action::ModifyMediaInfo(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                modify::modify(self.library(), &application, request).await
+            }
+            Action::ForbidMediaDistribution(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                modify::forbid(self.library(), &application, request).await
             }
             Action::CreateClass(request) => {
                 let app = gate.app(request.sub_app_id).await?;

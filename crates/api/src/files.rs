@@ -49,6 +49,9 @@ pub(crate) async fn handle(library: &Library, parts: &Parts) -> Response {
         Ok(None) => return plain(StatusCode::NOT_FOUND),
         Err(fault) => return broken(&fault),
     };
+    if served.forbidden {
+        return plain(StatusCode::FORBIDDEN);
+    }
     match serve(library, &served, &parts.method, &parts.headers).await {
         Ok(response) => response,
         Err(fault) if is_gone(&fault) => plain(StatusCode::NOT_FOUND),

@@ -136,6 +136,70 @@ pub enum CommitUploadError {
     Fault(#[from] Fault),
 }
 
+/// Why ModifyMediaInfo was refused. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModifyError {
+    /// There is no such file in this application.
+    #[error("the file {0} does not exist")]
+    NotFound(String),
+    /// Name is empty or too long.
+    #[error("Name must have 1 to {0} characters")]
+    Name(usize),
+    /// Description is too long.
+    #[error("Description is longer than {0} characters")]
+    Description(usize),
+    /// There is no such class.
+    #[error("there is no class {0}")]
+    ClassId(i64),
+    /// ExpireTime has passed.
+    #[error("ExpireTime lies in the past")]
+    ExpireTime,
+    /// A tag is too long.
+    #[error("a tag is longer than {0} characters")]
+    TagTooLong(usize),
+    /// A tag is empty.
+    #[error("a tag is empty")]
+    EmptyTag,
+    /// ClearTags and AddTags together.
+    #[error("ClearTags and AddTags exclude each other")]
+    AddAndClearTags,
+    /// A tag is to be added and deleted.
+    #[error("the tag `{0}` stands in AddTags and in DeleteTags")]
+    AddAndDeleteTags(String),
+    /// The file would have too many tags.
+    #[error("a file may have {0} tags")]
+    TooManyTags(usize),
+    /// CoverData is no Base64.
+    #[error("CoverData is no Base64")]
+    CoverEncoding,
+    /// CoverData is no picture of a documented type.
+    #[error("CoverData is neither JPEG nor PNG nor GIF")]
+    CoverType,
+    /// A member asks for what is not offered.
+    #[error("{0} is not offered")]
+    Unoffered(&'static str),
+    /// The disk has no room for a cover.
+    #[error("the disk is too full for a cover")]
+    NoSpace,
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why ForbidMediaDistribution was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ForbidError {
+    /// FileIds is empty.
+    #[error("FileIds is empty")]
+    Empty,
+    /// FileIds holds too many.
+    #[error("FileIds holds more than {0} ids")]
+    TooMany(usize),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Why an operation on classes was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassError {

@@ -18,11 +18,13 @@ mod describe;
 mod destroyed;
 mod digest;
 mod error;
+mod forbid;
 mod hls;
 mod incoming;
 mod library;
 pub mod manifest;
 mod metadata;
+mod modify;
 mod objects;
 mod place;
 pub mod playlist;
@@ -41,7 +43,8 @@ pub use commit::Uploaded;
 pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
-    ApplyError, ClassError, CommitUploadError, DeleteError, DescribeError, Fault, ObjectError,
+    ApplyError, ClassError, CommitUploadError, DeleteError, DescribeError, Fault, ForbidError,
+    ModifyError, ObjectError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

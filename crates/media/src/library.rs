@@ -71,6 +71,8 @@ pub struct Served {
     pub key: String,
     /// What is known of it.
     pub object: Object,
+    /// Whether ForbidMediaDistribution keeps it from being served.
+    pub forbidden: bool,
 }
 
 impl Library {
@@ -124,11 +126,10 @@ impl Library {
             return Ok(None);
         }
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
-        if !media.is_some_and(|(media, _)| place::is_within(key, &media.directory)) {
-            return Ok(None);
-        }
+        let media = media.filter(|(media, _)| place::is_within(key, &media.directory));
+        let Some((Media { forbidden, .. }, _)) = media else { return Ok(None) };
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
-        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object }))
+        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object, forbidden }))
     }
 
     /// `len` bytes of an object from `start`.

@@ -135,7 +135,7 @@ impl Library {
         grant.check_key(key)?;
         self.check_grant(grant).await?;
         let object: Option<(Object, u64)> = self.one(record::object_key(grant.app, key)).await?;
-        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object }))
+        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object, forbidden: false }))
     }
 
     /// The upload of that id, if it is the session's and of that key.

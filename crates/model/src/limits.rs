@@ -173,6 +173,16 @@ pub const CLASS_CHILDREN_MAX: usize = 500;
 pub const CLASSES_MAX: usize = 10_000;
 /// Characters of a class's name (documented).
 pub const CLASS_NAME_CHARS_MAX: usize = 64;
+/// Characters of a file's name in ModifyMediaInfo (documented).
+pub const MEDIA_NAME_CHARS_MAX: usize = 64;
+/// Characters of a file's description (documented).
+pub const MEDIA_DESCRIPTION_CHARS_MAX: usize = 128;
+/// Tags of a file (documented).
+pub const MEDIA_TAGS_MAX: usize = 16;
+/// Characters of a file's tag (documented).
+pub const MEDIA_TAG_CHARS_MAX: usize = 32;
+/// FileIds of ForbidMediaDistribution (documented).
+pub const FORBID_MEDIA_MAX: usize = 20;
 /// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
 /// templates each are fewer.
 pub const DELETE_PARTS_MAX: usize = 100;

@@ -12,6 +12,7 @@ mod delivery;
 mod event_config;
 mod history;
 mod media;
+mod modify;
 mod publish;
 mod pull;
 mod replay;
@@ -35,6 +36,7 @@ pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
 pub use media::{
     ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
 };
+pub use modify::{ForbidMediaDistribution, ModifyMediaInfo};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
 pub use replay::{ReplayEvents, ReplaySelection};
@@ -101,6 +103,8 @@ actions! {
     ParseStreamingManifest: |_request| None,
     DeleteMedia: |request| request.sub_app_id,
     DescribeMediaInfos: |request| request.sub_app_id,
+    ModifyMediaInfo: |request| request.sub_app_id,
+    ForbidMediaDistribution: |request| request.sub_app_id,
     CreateClass: |request| request.sub_app_id,
     ModifyClass: |request| request.sub_app_id,
     DeleteClass: |request| request.sub_app_id,

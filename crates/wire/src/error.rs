@@ -63,32 +63,50 @@ codes! {
     InvalidParameter = "InvalidParameter",
     /// A parameter's value is not acceptable.
     InvalidParameterValue = "InvalidParameterValue",
+    /// A tag is to be added while all are cleared.
+    InvalidParameterValueAddTagsAndClearTagsConflict =
+        "InvalidParameterValue.AddTagsAndClearTagsConflict",
+    /// A tag is to be added and deleted.
+    InvalidParameterValueAddTagsAndDeleteTagsConflict =
+        "InvalidParameterValue.AddTagsAndDeleteTagsConflict",
     /// There is no such class.
     InvalidParameterValueClassId = "InvalidParameterValue.ClassId",
     /// ClassName is empty or too long.
     InvalidParameterValueClassName = "InvalidParameterValue.ClassName",
     /// CoverType is no known image type.
     InvalidParameterValueCoverType = "InvalidParameterValue.CoverType",
+    /// Description is too long.
+    InvalidParameterValueDescription = "InvalidParameterValue.Description",
     /// ExpireTime is no time.
     InvalidParameterValueExpireTime = "InvalidParameterValue.ExpireTime",
     /// FileIds holds none.
     InvalidParameterValueFileIdsEmpty = "InvalidParameterValue.FileIdsEmpty",
     /// FileIds holds too many.
     InvalidParameterValueFileIdsOverLimit = "InvalidParameterValue.FileIdsOverLimit",
+    /// CoverData is no picture.
+    InvalidParameterValueImageDecodeError = "InvalidParameterValue.ImageDecodeError",
     /// The manifest cannot be read, or names what it may not.
     InvalidParameterValueMediaManifestContent = "InvalidParameterValue.MediaManifestContent",
     /// MediaStoragePath is not acceptable.
     InvalidParameterValueMediaStoragePath = "InvalidParameterValue.MediaStoragePath",
     /// MediaType is no known type.
     InvalidParameterValueMediaType = "InvalidParameterValue.MediaType",
+    /// Name is empty or too long.
+    InvalidParameterValueName = "InvalidParameterValue.Name",
+    /// Operation is no known one.
+    InvalidParameterValueOperation = "InvalidParameterValue.Operation",
     /// SessionContext is longer than 1000 characters.
     InvalidParameterValueSessionContextTooLong = "InvalidParameterValue.SessionContextTooLong",
+    /// A tag is too long.
+    InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
     /// VodSessionKey is wrong or expired.
     InvalidParameterValueVodSessionKey = "InvalidParameterValue.VodSessionKey",
     /// The request cannot be read at all.
     InvalidRequest = "InvalidRequest",
     /// A quota is used up.
     LimitExceeded = "LimitExceeded",
+    /// The file would have too many tags.
+    LimitExceededTagCountReachMax = "LimitExceeded.TagCountReachMax",
     /// A required parameter is absent.
     MissingParameter = "MissingParameter",
     /// Another version of the API was asked for.
@@ -101,6 +119,8 @@ codes! {
     ResourceInsufficient = "ResourceInsufficient",
     /// There is no such thing; for PullEvents: no event.
     ResourceNotFound = "ResourceNotFound",
+    /// There is no such file.
+    ResourceNotFoundFileNotExist = "ResourceNotFound.FileNotExist",
     /// The server is stopping.
     ServiceUnavailable = "ServiceUnavailable",
     /// The key's policy refuses the call.

@@ -9,6 +9,7 @@ mod delivery;
 mod history;
 mod keys;
 mod media;
+mod modify;
 mod signing;
 
 use model::{EventConfig, Mode};
@@ -27,6 +28,7 @@ pub use keys::{KeyInfo, KeyReply, KeysReply};
 pub use media::{
     ApplyUploadReply, CommitUploadReply, ManifestReply, MediaInfo, MediaInfosReply, TempCertificate,
 };
+pub use modify::{ForbidMediaDistributionReply, ModifyMediaInfoReply};
 pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 
 /// One successful answer. The variants follow the answers' shapes; those with a RequestId only
@@ -50,6 +52,10 @@ pub enum Reply {
     Manifest(ManifestReply),
     /// DescribeMediaInfos.
     MediaInfos(MediaInfosReply),
+    /// ModifyMediaInfo.
+    ModifyMediaInfo(ModifyMediaInfoReply),
+    /// ForbidMediaDistribution.
+    Forbidden(ForbidMediaDistributionReply),
     /// CreateClass.
     Class(ClassReply),
     /// DescribeAllClass.
@@ -97,6 +103,8 @@ impl Reply {
             Self::CommitUpload(reply) => serde_json::to_writer(out, reply)?,
             Self::Manifest(reply) => serde_json::to_writer(out, reply)?,
             Self::MediaInfos(reply) => serde_json::to_writer(out, reply)?,
+            Self::ModifyMediaInfo(reply) => serde_json::to_writer(out, reply)?,
+            Self::Forbidden(reply) => serde_json::to_writer(out, reply)?,
             Self::Class(reply) => serde_json::to_writer(out, reply)?,
             Self::Classes(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,

@@ -4,6 +4,7 @@
 mod apply;
 #[cfg(test)]
 mod classes;
+#[cfg(test)]
 mod commit;
 #[cfg(test)]
 mod delete;
@@ -13,6 +14,8 @@ mod destroyed;
 mod hls;
 #[cfg(test)]
 mod manifest;
+#[cfg(test)]
+mod modify;
 #[cfg(test)]
 mod multipart;
 #[cfg(test)]

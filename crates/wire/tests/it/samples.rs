@@ -13,10 +13,10 @@ use wire::event::task::{
 use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
     DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
-    HistoryReply, KeyInfo, KeyReply, KeysReply, ManifestReply, MediaInfo, MediaInfosReply,
-    PublishResult, PublishedReply, PurgedReply, ReplayedReply, SigningSecretInfo,
-    SigningSecretReply, SigningSecretsReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply,
-    TempCertificate, TestReply,
+    ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply, KeysReply, ManifestReply,
+    MediaInfo, MediaInfosReply, ModifyMediaInfoReply, PublishResult, PublishedReply, PurgedReply,
+    ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo,
+    SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, event};
 
@@ -244,6 +244,13 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             media_segment_set: vec!["v0/a.ts".to_owned(), "v0/b.ts".to_owned()],
         }),
         ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
+        ActionName::ModifyMediaInfo => {
+            let cover = "http://127.0.0.1:8800/media/a/c.jpg".to_owned();
+            Reply::ModifyMediaInfo(ModifyMediaInfoReply::new(cover))
+        }
+        ActionName::ForbidMediaDistribution => Reply::Forbidden(ForbidMediaDistributionReply {
+            not_exist_file_id_set: vec!["nope".to_owned()],
+        }),
         ActionName::CreateClass => Reply::Class(ClassReply { class_id: 7 }),
         ActionName::DescribeAllClass => Reply::Classes(ClassesReply {
             class_info_set: vec![ClassInfo {

@@ -176,7 +176,10 @@ async fn open(path: PathBuf) -> Result<File, ProbeError> {
 
 fn look(file: File, budget: u64) -> io::Result<(Kind, u64, Input)> {
     let mut input = Input::new(file, budget)?;
-    let kind = sniff::sniff(&mut input)?;
+    let mut kind = sniff::sniff(&mut input)?;
+    if kind == Kind::Media(Container::Mp4) && mp4::is_cut(&mut input) {
+        kind = Kind::Unknown;
+    }
     Ok((kind, input.len(), input))
 }
 

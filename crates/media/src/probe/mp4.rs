@@ -59,6 +59,22 @@ pub(super) fn read(input: &mut Input) -> Option<Finding> {
     Some(movie?.finding(&fragments))
 }
 
+/// Whether the description of the movie ends behind the end of the file: half of it would be taken
+/// for the whole by ffprobe.
+pub(super) fn is_cut(input: &mut Input) -> bool {
+    let mut at = 0_u64;
+    for _ in 0..TOP_BOXES_MAX {
+        let left = input.len().saturating_sub(at);
+        let Ok(head) = input.some_at(at, 16) else { break };
+        let Some((name, _, size)) = top_box(&head, left) else { break };
+        if &name == b"moov" {
+            return size > left;
+        }
+        at = at.saturating_add(size);
+    }
+    false
+}
+
 /// Name, header length and whole length of the box that begins with `head`.
 pub(super) fn top_box(head: &[u8], left: u64) -> Option<(Name, u64, u64)> {
     let name = be::array(head, 4)?;
@@ -73,7 +89,7 @@ pub(super) fn top_box(head: &[u8], left: u64) -> Option<(Name, u64, u64)> {
 pub(super) type Name = [u8; 4];
 
 /// The boxes inside a box; ends at the first that does not fit.
-struct Boxes<'a>(&'a [u8]);
+pub(super) struct Boxes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Boxes<'a> {
     type Item = (Name, &'a [u8]);
@@ -89,7 +105,7 @@ impl<'a> Iterator for Boxes<'a> {
 }
 
 /// The first box of that name.
-fn child(bytes: &[u8], name: Name) -> Option<&[u8]> {
+pub(super) fn child(bytes: &[u8], name: Name) -> Option<&[u8]> {
     Boxes(bytes).find(|(found, _)| *found == name).map(|(_, body)| body)
 }
 

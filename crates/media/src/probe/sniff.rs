@@ -99,6 +99,9 @@ pub(super) enum Image {
     Gif,
     Webp,
     Bmp,
+    Tiff,
+    /// HEIF, with HEVC (HEIC) or AV1 (AVIF) in it.
+    Heif,
 }
 
 /// Looks at the beginning of `input`.
@@ -118,6 +121,8 @@ fn image(head: &[u8]) -> Option<Image> {
         _ if head.starts_with(b"\xff\xd8\xff") => Some(Image::Jpeg),
         _ if head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a") => Some(Image::Gif),
         _ if riff_webp => Some(Image::Webp),
+        _ if head.starts_with(b"II*\0") || head.starts_with(b"MM\0*") => Some(Image::Tiff),
+        _ if heif(head) => Some(Image::Heif),
         // The reserved words of a bitmap header are 0; "BM" alone would match text.
         _ if head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4]) => Some(Image::Bmp),
         _ => None,
@@ -146,13 +151,17 @@ fn media(head: &[u8]) -> Option<Kind> {
     }))
 }
 
-/// MP4 and QuickTime begin with one of these boxes; `ftyp` of an image format is not for us.
-fn iso_media(head: &[u8]) -> bool {
+/// An `ftyp` whose brand is one of an image format.
+fn heif(head: &[u8]) -> bool {
     let brand = head.get(8..12).unwrap_or_default();
+    head.get(4..8) == Some(b"ftyp")
+        && matches!(brand, b"heic" | b"heix" | b"mif1" | b"msf1" | b"avif" | b"avis")
+}
+
+/// MP4 and QuickTime begin with one of these boxes.
+fn iso_media(head: &[u8]) -> bool {
     match head.get(4..8) {
-        Some(b"ftyp") => {
-            !matches!(brand, b"heic" | b"heix" | b"mif1" | b"msf1" | b"avif" | b"avis")
-        }
+        Some(b"ftyp") => !heif(head),
         Some(b"moov" | b"mdat" | b"wide" | b"pnot") => true,
         Some(b"free" | b"skip") => be::u32(head, 0).is_some_and(|size| size >= 8),
         _ => false,

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 mod agreement;
 mod confinement;
 mod hostile;
+mod limits;
+mod uploaded;
 
 /// A video source of `seconds`, small enough to encode in no time.
 fn picture(seconds: &str) -> Vec<String> {

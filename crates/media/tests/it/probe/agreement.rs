@@ -163,7 +163,7 @@ async fn containers_that_only_ffprobe_reads() {
 #[tokio::test]
 async fn images_have_a_size_and_nothing_else() {
     let directory = TempDir::new().unwrap();
-    for name in ["a.png", "a.jpg", "a.gif", "a.webp", "a.bmp"] {
+    for name in ["a.png", "a.jpg", "a.gif", "a.webp", "a.bmp", "a.tiff", "a.avif"] {
         let path = make(&directory, name, &[picture("0.04")], "-frames:v 1");
         let meta = known(&built_in(), &path).await;
         assert_eq!((meta.width, meta.height), (320, 180), "{name}");

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 mod agreement;
 mod confinement;
+mod elsewhere;
 mod hostile;
 mod limits;
 mod uploaded;

@@ -1,13 +1,15 @@
 //! Broken, cut, huge and mutated files: nothing is known about them, and nothing else happens.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::panic;
-use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -74,30 +76,41 @@ async fn tables_that_claim_billions_of_samples_cost_nothing() {
     with_ffprobe().run(&path).await.unwrap();
 }
 
-/// One small file of each format that the built-in parsers read.
+/// One small file of each format that is known.
 fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     SEEDS.get_or_init(|| {
         let directory = TempDir::new().unwrap();
         let both = [picture("0.12"), tone("0.12")];
-        let sound = [tone("0.12")];
         let h264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -s 64x64 -c:a aac";
         let fragmented = format!("{h264} -movflags frag_keyframe+empty_moov");
-        let image = "-frames:v 1 -s 16x16";
-        [
-            make(&directory, "a.mp4", &both, h264),
-            make(&directory, "b.mp4", &both, &fragmented),
-            make(&directory, "a.mkv", &both, h264),
-            make(&directory, "a.mp3", &sound, "-c:a libmp3lame"),
-            make(&directory, "a.wav", &sound, "-c:a pcm_s16le"),
-            make(&directory, "a.flac", &sound, "-c:a flac"),
-            make(&directory, "a.ogg", &sound, "-c:a libvorbis"),
-            make(&directory, "a.png", &both[..1], image),
-            make(&directory, "a.jpg", &both[..1], image),
-            make(&directory, "a.webp", &both[..1], image),
+        let hevc =
+            "-c:v libx265 -preset ultrafast -x265-params log-level=none -s 64x64 -tag:v hvc1";
+        let films = [
+            ("a.mp4", h264),
+            ("b.mp4", fragmented.as_str()),
+            ("c.mp4", hevc),
+            ("a.mov", "-c:v mpeg4 -s 64x64 -c:a pcm_s16le"),
+            ("a.mkv", h264),
+            ("a.webm", "-c:v libvpx -s 64x64 -c:a libopus"),
+            ("a.ts", h264),
+            ("a.avi", "-c:v mpeg4 -s 64x64 -c:a libmp3lame"),
+            ("a.flv", h264),
         ]
-        .map(|path| fs::read(path).unwrap())
-        .to_vec()
+        .map(|(name, options)| make(&directory, name, &both, options));
+        let sounds = [
+            ("a.mp3", "-c:a libmp3lame -metadata title=tone"),
+            ("a.wav", "-c:a pcm_s16le"),
+            ("a.flac", "-c:a flac"),
+            ("a.ogg", "-c:a libvorbis"),
+            ("b.ogg", "-c:a libopus"),
+            ("a.aac", "-c:a aac"),
+        ]
+        .map(|(name, options)| make(&directory, name, &both[1..], options));
+        let images = ["a.png", "a.jpg", "a.gif", "a.bmp", "a.webp", "a.tiff", "a.avif"]
+            .map(|name| make(&directory, name, &both[..1], "-frames:v 1 -s 16x16"));
+        let paths = films.iter().chain(&sounds).chain(&images);
+        paths.map(|path| fs::read(path).unwrap()).collect()
     })
 }
 
@@ -137,25 +150,76 @@ fn count_panics() -> Arc<AtomicUsize> {
     Arc::clone(count)
 }
 
+/// The built-in readers look at a file of these bytes.
+fn looks_without_panic(bytes: &[u8]) -> Result<(), TestCaseError> {
+    static RUNTIME: OnceLock<(Runtime, TempDir)> = OnceLock::new();
+    let (runtime, directory) =
+        RUNTIME.get_or_init(|| (Runtime::new().unwrap(), TempDir::new().unwrap()));
+    let panics = count_panics();
+    // two tests may look at once
+    let file = tempfile::NamedTempFile::new_in(directory).unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    let found = runtime.block_on(built_in().run(file.path()));
+    prop_assert!(found.is_ok(), "{found:?}");
+    prop_assert_eq!(panics.load(Ordering::SeqCst), 0);
+    Ok(())
+}
+
+/// Says to a copy of this program that it is the one with little memory.
+const LITTLE_MEMORY: &str = "PROBE_TEST_LITTLE_MEMORY";
+
+/// Every place in the beginning of every file may declare any size: none is believed. Tried in a
+/// process that has too little memory for it, since a failed allocation ends the process.
+#[test]
+fn declared_sizes_cost_no_memory() {
+    if env::var_os(LITTLE_MEMORY).is_some() {
+        for seed in seeds() {
+            for at in (0..seed.len().min(1_000)).step_by(4) {
+                for size in [[0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0x7f], [0x40, 0, 0, 0]] {
+                    let mut bytes = seed.clone();
+                    let end = bytes.len().min(at + 4);
+                    bytes[at..end].copy_from_slice(&size[..end - at]);
+                    looks_without_panic(&bytes).unwrap();
+                }
+            }
+        }
+        return;
+    }
+    let output = Command::new("prlimit")
+        .arg(format!("--as={}", 640 << 20))
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "probe::hostile::declared_sizes_cost_no_memory"])
+        .env(LITTLE_MEMORY, "1")
+        // by default each thread may reserve 64 MiB of addresses
+        .env("MALLOC_ARENA_MAX", "1")
+        .output()
+        .expect("this test needs prlimit, which every Linux has");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{} {told}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("1 passed"), "{told}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn damaged_files_never_end_in_a_panic(seed in 0..10_usize, (bytes, cut) in damage()) {
-        static RUNTIME: OnceLock<(Runtime, TempDir)> = OnceLock::new();
-        let (runtime, directory) = RUNTIME.get_or_init(|| {
-            (Runtime::new().unwrap(), TempDir::new().unwrap())
-        });
-        let panics = count_panics();
-        let mut file = seeds()[seed].clone();
+    fn damaged_files_never_end_in_a_panic(seed in any::<Index>(), (bytes, cut) in damage()) {
+        let mut file = seed.get(seeds()).clone();
         for (part, byte) in bytes {
             let at = place(&file, part);
             file[at] = byte;
         }
         file.truncate(place(&file, cut));
-        let path: PathBuf = write(directory, "damaged", &file);
-        let found = runtime.block_on(built_in().run(&path));
-        prop_assert!(found.is_ok(), "{found:?}");
-        prop_assert_eq!(panics.load(Ordering::SeqCst), 0);
+        looks_without_panic(&file)?;
+    }
+
+    #[test]
+    fn a_known_beginning_and_anything_behind_it(
+        seed in any::<Index>(),
+        kept in 0..64_usize,
+        rest in prop::collection::vec(any::<u8>(), 0..3_000),
+    ) {
+        let seed = seed.get(seeds());
+        looks_without_panic(&[&seed[..kept.min(seed.len())], &rest].concat())?;
     }
 }

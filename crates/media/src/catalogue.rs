@@ -49,6 +49,11 @@ pub fn category(extension: &str) -> Option<Category> {
     }
 }
 
+/// Whether files of that type name others that are uploaded with them.
+pub(crate) fn is_manifest(extension: &str) -> bool {
+    matches!(extension, "m3u8" | "mpd")
+}
+
 /// The content type to serve a file of that name with; what is on no list is a mere run of bytes.
 pub fn content_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

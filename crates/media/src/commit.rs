@@ -116,8 +116,12 @@ impl Library {
             (media_key.clone(), None),
         ];
         expect.extend(filing.expect);
+        // a cover that was announced and never came leaves its path to others
+        let paths = media.paths(app);
+        let delete = session.paths(app).into_iter().filter(|path| !paths.contains(path)).collect();
         self.commit(Commit {
             expect,
+            delete,
             put: vec![committed.put(session_key.clone()), media.put(media_key)],
             events: vec![NewEvent {
                 app,

@@ -115,7 +115,9 @@ impl Library {
                 objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
             if whole {
                 delete.push(key.clone());
+                delete.extend(media.paths(app));
             } else {
+                delete.extend(media.cover_path(app));
                 let left = Media { original: None, cover: None, updated: self.now(), ..media };
                 put.push(left.put(key.clone()));
             }

@@ -18,7 +18,8 @@ use crate::record::{self, Object};
 use crate::sweep::FirstError;
 
 /// What is swept, in this order.
-const KINDS: [RecordKind; 3] = [RecordKind::Session, RecordKind::Media, RecordKind::Object];
+const KINDS: [RecordKind; 4] =
+    [RecordKind::Session, RecordKind::Media, RecordKind::Object, RecordKind::Path];
 /// Records removed in one commit.
 const PAGE: usize = 500;
 /// Records removed in one tick; a page that is looked at counts as one more.

@@ -97,9 +97,12 @@ pub enum ApplyError {
     /// ExpireTime has passed.
     #[error("ExpireTime lies in the past")]
     ExpireTime,
-    /// MediaStoragePath is for applications that name files by path; there are none.
-    #[error("MediaStoragePath is for applications of mode fileid+path")]
-    MediaStoragePath,
+    /// MediaStoragePath is not acceptable.
+    #[error("MediaStoragePath: {0}")]
+    MediaStoragePath(&'static str),
+    /// MediaStoragePath is that of another media or of an upload that has not ended.
+    #[error("MediaStoragePath: /{0} is taken by another file")]
+    PathTaken(String),
     /// SessionContext is too long.
     #[error("SessionContext is longer than {0} characters")]
     SessionContextTooLong(usize),
@@ -281,6 +284,9 @@ pub enum ObjectError {
     /// The key is outside the session's directory, or no key at all.
     #[error("the temporary key is for keys under /{0}/ only")]
     Outside(String),
+    /// The key is another file's.
+    #[error("the key /{0} belongs to another file")]
+    Taken(String),
     /// No such incomplete upload of that key.
     #[error("the upload does not exist, was completed or aborted")]
     NoSuchUpload,

@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use crate::error::Fault;
 use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
+use crate::place;
 use crate::playlist::{self, MediaPlaylist, Playlist, path};
 use crate::probe::MetaData;
 use crate::record::Object;
@@ -53,13 +54,13 @@ impl Library {
         original: &Original<'_>,
     ) -> Result<Option<MetaData>, MetaDataError> {
         let directory = original.directory;
-        let inside = |key: &str| Some(key.strip_prefix(directory)?.strip_prefix('/')?.to_owned());
+        let inside = |key: &str| place::relative(key, directory).map(str::to_owned);
         let Some(top) = inside(original.media_key) else { return Ok(None) };
         let objects = self.objects_of(original.app, original.file).await?;
         let objects: HashMap<String, Object> = (objects.into_iter())
             .filter_map(|(key, object)| Some((inside(&key.id)?, object)))
             .collect();
-        let missing = |path: &str| MetaDataError::Missing(format!("{directory}/{path}"));
+        let missing = |path: &str| MetaDataError::Missing(place::join(directory, path));
 
         let object = objects.get(&top).ok_or_else(|| missing(&top))?;
         let mut hls = Hls { playlist_bytes: object.size, ..Hls::default() };

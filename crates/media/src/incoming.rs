@@ -14,6 +14,7 @@ use crate::digest::Sums;
 use crate::error::{Fault, ObjectError, Refusal};
 use crate::library::{Library, ROUNDS};
 use crate::objects::{ObjectWriter, Objects};
+use crate::paths;
 use crate::record::{self, Object, Session};
 use crate::session::Grant;
 use crate::staging::{PartWriter, Upload};
@@ -70,6 +71,7 @@ impl Library {
     ) -> Result<Incoming, ObjectError> {
         grant.check_key(key)?;
         self.check_write(&grant).await?;
+        self.check_owner(grant.app, &grant.session, key).await?;
         let limit = self.check_size(&grant, declared)?;
         self.check_count(&grant, grant.session.objects, 0)?;
         let (reserved, writer) = self.begin_object(&grant.session).await?;
@@ -139,8 +141,10 @@ impl Library {
             if session.committed {
                 return Err(ObjectError::ReadOnly);
             }
+            self.check_owner(grant.app, &session, &finished.key).await?;
             let old: Option<(Object, u64)> = self.one(object_key.clone()).await?;
             let (old, old_version) = old.unzip();
+            paths::check_file(session.file, &finished.key, old.as_ref().map(|old| old.file))?;
             if let Some(old) = &old {
                 session.bytes = session.bytes.saturating_sub(old.size);
             } else {
@@ -152,11 +156,13 @@ impl Library {
             if session.bytes > self.settings.session_bytes_max {
                 return Err(ObjectError::TooLarge(self.settings.session_bytes_max));
             }
+            let mut expect =
+                vec![(session_key.clone(), Some(version)), (object_key.clone(), old_version)];
+            if session.about.storage_path.is_some() && !session.announces(&finished.key) {
+                expect.push((record::path_key(grant.app, &finished.key), None));
+            }
             let commit = Commit {
-                expect: vec![
-                    (session_key.clone(), Some(version)),
-                    (object_key.clone(), old_version),
-                ],
+                expect,
                 put: vec![session.put(session_key.clone()), object.put(object_key.clone())],
                 garbage: old.into_iter().map(|old| old.stored).collect(),
                 swept: vec![object.stored.clone()],

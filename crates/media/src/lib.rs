@@ -9,6 +9,7 @@
 //! them, and stay until no record does. A change of the library and the event it raises are one
 //! commit. Deliberately absent: HTTP, signatures, error codes (they are `api`'s), and processing.
 
+mod asked;
 pub mod catalogue;
 mod classes;
 mod commit;
@@ -26,6 +27,7 @@ pub mod manifest;
 mod metadata;
 mod modify;
 mod objects;
+mod paths;
 mod place;
 pub mod playlist;
 pub mod probe;
@@ -49,7 +51,7 @@ pub use error::{
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
 pub use objects::{ObjectReader, Objects};
-pub use place::KEY_BYTES_MAX;
+pub use place::{KEY_BYTES_MAX, is_region};
 pub use record::{About, Object, RecordError, Session};
 pub use session::{Applied, Grant};
 pub use settings::Settings;

@@ -120,16 +120,18 @@ impl Library {
 
     /// The object at `/media/<bucket>/<key>`: of committed media, in an application that is On.
     pub async fn published(&self, bucket: &str, key: &str) -> Result<Option<Served>, Fault> {
-        let app = place::application_of(bucket, self.settings.account);
-        let (Some(app), Some(file)) = (app, place::file_of(key)) else { return Ok(None) };
+        let Some(app) = place::application_of(bucket, self.settings.account) else {
+            return Ok(None);
+        };
         if !self.is_on(app).await? {
             return Ok(None);
         }
-        let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
-        let media = media.filter(|(media, _)| place::is_within(key, &media.directory));
-        let Some((Media { forbidden, .. }, _)) = media else { return Ok(None) };
+        // the record says whose the object is: a key may be a path, which does not
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
-        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object, forbidden }))
+        let Some((object, _)) = object else { return Ok(None) };
+        let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
+        let Some((Media { forbidden, .. }, _)) = media else { return Ok(None) };
+        Ok(Some(Served { key: key.to_owned(), object, forbidden }))
     }
 
     /// `len` bytes of an object from `start`.

@@ -15,7 +15,7 @@ use wire::action::ModifyMediaInfo;
 use crate::error::{Fault, ModifyError, Refusal};
 use crate::library::{Library, ROUNDS};
 use crate::objects::Objects;
-use crate::record::{self, Media, Object};
+use crate::record::{self, Media, Object, Path};
 use crate::writing::Reserved;
 use crate::{place, render};
 
@@ -140,6 +140,7 @@ impl Library {
         cover: &NewCover,
         commit: &mut Commit,
     ) -> Result<(), Fault> {
+        commit.delete.extend(media.cover_path(key.app));
         if let Some(old) = media.cover.take() {
             let old_key = record::object_key(key.app, &old);
             let old: Option<(Object, u64)> = self.one(old_key.clone()).await?;
@@ -149,12 +150,16 @@ impl Library {
                 commit.garbage.push(old.stored);
             }
         }
-        let path = format!("{}/{}", media.directory, place::name(cover.extension)?);
+        let path = place::join(&media.directory, &place::name(cover.extension)?);
         let new_key = record::object_key(key.app, &path);
         commit.expect.push((new_key.clone(), None));
         commit.put.push(cover.object.put(new_key));
         commit.swept.push(cover.object.stored.clone());
         media.cover = Some(path);
+        if let Some(taken) = media.cover_path(key.app) {
+            commit.expect.push((taken.clone(), None));
+            commit.put.push(Path { file: cover.object.file }.put(taken));
+        }
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! The shapes are those that clients and people know from the cloud: a bucket `<hex>-<appid>` (the
 //! Node and Go SDKs insist on `^[a-z\d-]+-\d+$`), a directory
 //! `{8hex}vod{region}{appid}/{8hex}{FileId}`, a name of 12 letters ending in `A`. Bucket and
-//! directory say which application and file a key belongs to, so that no look-up is needed.
+//! directory say which application and file a key belongs to. Where an application names its files by
+//! path, the key is the path, and the record of the object says whose it is.
 
 use std::io;
 
@@ -39,25 +40,39 @@ pub(crate) fn name(extension: &str) -> io::Result<String> {
     Ok(format!("{}A.{extension}", random::text(11)?))
 }
 
-/// The file whose directory a key lies in.
-pub(crate) fn file_of(key: &str) -> Option<FileId> {
-    let directory = key.split('/').nth(1)?;
-    directory.get(8..)?.parse().ok()
+/// Whether a text can be a key: it names one thing, and nothing else by a detour.
+pub(crate) fn is_key(text: &str) -> bool {
+    let plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    text.len() <= KEY_BYTES_MAX
+        && text.split('/').all(plain)
+        && !text.chars().any(|c| c.is_control() || c == '\\')
 }
 
-/// Whether a key names something under a directory, and nothing else by a detour.
+/// Whether a key names something under a directory; the empty one holds everything.
 pub(crate) fn is_within(key: &str, directory: &str) -> bool {
-    let Some(rest) = key.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) else {
-        return false;
-    };
-    let plain = |segment: &str| !matches!(segment, "" | "." | "..");
-    key.len() <= KEY_BYTES_MAX
-        && rest.split('/').all(plain)
-        && !key.chars().any(|c| c.is_control() || c == '\\')
+    is_key(key) && relative(key, directory).is_some()
+}
+
+/// The path of a key from a directory.
+pub(crate) fn relative<'a>(key: &'a str, directory: &str) -> Option<&'a str> {
+    if directory.is_empty() {
+        return Some(key);
+    }
+    key.strip_prefix(directory)?.strip_prefix('/')
+}
+
+/// The key of a path in a directory.
+pub(crate) fn join(directory: &str, path: &str) -> String {
+    if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
+}
+
+/// The directory of a key; empty: it lies in none.
+pub(crate) fn parent(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
 /// Whether a text can be a StorageRegion: `^[a-z\d-]+$`, as the Node SDK insists.
-pub(crate) fn is_region(text: &str) -> bool {
+pub fn is_region(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=32).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -94,17 +109,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_leads_back_to_its_file() {
+    fn a_key_lies_in_the_directory_of_its_file() {
         let file = FileId(5_285_890_012_345_678_901);
         let directory = directory(ACCOUNT, "ap-guangzhou", file).unwrap();
-        let key = format!("{directory}/{}", name("mp4").unwrap());
-        assert_eq!(file_of(&key), Some(file));
+        let key = join(&directory, &name("mp4").unwrap());
         assert!(directory.contains("vodgzp1250000000/"), "{directory}");
+        assert!(directory.ends_with("5285890012345678901"), "{directory}");
         assert!(key.ends_with("A.mp4") && !key.starts_with('/'));
         assert!(is_within(&key, &directory));
-        for lost in ["", "a", "a/b", "a/12345678", "a/12345678x/c", "a/ääääää/c"] {
-            assert_eq!(file_of(lost), None, "{lost}");
-        }
+        assert_eq!(parent(&key), directory);
+        assert!(relative(&key, &directory).is_some_and(|name| !name.contains('/')));
     }
 
     #[test]
@@ -114,5 +128,18 @@ mod tests {
             assert!(!is_within(outside, "a/b"), "{outside}");
         }
         assert!(!is_within(&format!("a/b/{}", "x".repeat(KEY_BYTES_MAX)), "a/b"));
+    }
+
+    #[test]
+    fn the_directory_of_everything_has_no_name() {
+        assert_eq!(
+            (parent("a.mp4"), join("", "a.mp4"), join("d", "a.mp4").as_str()),
+            ("", "a.mp4".to_owned(), "d/a.mp4")
+        );
+        assert_eq!(relative("d/a.mp4", ""), Some("d/a.mp4"));
+        assert!(is_within("d/a.mp4", ""));
+        for none in ["", "/a", "a/", "..", "a/../b", "a\\b"] {
+            assert!(!is_within(none, ""), "{none}");
+        }
     }
 }

@@ -68,7 +68,7 @@ pub struct About {
     pub name: String,
     /// `MediaType` in lower case.
     pub media_type: String,
-    /// `ClassId`.
+    /// `ClassId`; 0 always exists.
     pub class_id: i64,
     /// `ExpireTime`.
     pub expire: Timestamp,
@@ -121,6 +121,13 @@ pub struct Object {
     pub upload: Option<String>,
 }
 
+/// A path that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Path {
+    /// The file that has it.
+    pub file: FileId,
+}
+
 /// A media file of the library.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Media {
@@ -167,6 +174,11 @@ pub(crate) fn media_key(app: AppId, file: FileId) -> RecordKey {
     RecordKey { kind: RecordKind::Media, app, id: file.to_string() }
 }
 
+/// Which record says whose a path is.
+pub(crate) fn path_key(app: AppId, key: &str) -> RecordKey {
+    RecordKey { kind: RecordKind::Path, app, id: key.to_owned() }
+}
+
 /// The term by which a session is found from a COS request.
 pub(crate) fn secret_id_term(secret_id: &str) -> Term {
     Term { name: "secret_id", value: secret_id.to_owned() }
@@ -191,6 +203,12 @@ impl Session {
 impl Object {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         RecordPut { key, body: body(self), terms: vec![file_term(self.file)] }
+    }
+}
+
+impl Path {
+    pub(crate) fn put(self, key: RecordKey) -> RecordPut {
+        RecordPut { key, body: body(&self), terms: Vec::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Media as the API shows them: in NewFileUpload and in DescribeMediaInfos alike.
 
 use model::FileId;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wire::event::task::{
     DynamicRangeInfo, MediaAudioStreamItem, MediaBasicInfo, MediaMetaData, MediaSourceData,
     MediaVideoStreamItem,
@@ -12,9 +13,14 @@ use crate::probe::{MetaData, VideoStream};
 use crate::record::Media;
 use crate::settings::Settings;
 
+/// What of a key stands in an address as it is; all else is percent-encoded, because some clients take
+/// `+` for a space and some `;` for an end.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The address at which an object is served.
 pub(crate) fn url(settings: &Settings, bucket: &str, key: &str) -> String {
-    format!("{}/media/{bucket}/{key}", settings.public_url)
+    format!("{}/media/{bucket}/{}", settings.public_url, utf8_percent_encode(key, PLAIN))
 }
 
 /// The address of an object that may not be there: empty then.
@@ -47,7 +53,12 @@ pub(crate) fn basic_info(
             media.about.source_context.clone(),
         )),
         storage_region: media.region.clone(),
-        storage_path: media.about.storage_path.clone().unwrap_or_default(),
+        storage_path: media
+            .about
+            .storage_path
+            .as_ref()
+            .map(|key| format!("/{key}"))
+            .unwrap_or_default(),
         tag_set: media.tags.clone(),
         vid: file,
         category: category.map_or("", catalogue::Category::name).to_owned(),

@@ -8,21 +8,20 @@
 
 use std::fmt;
 
-use model::{AppId, Application, ApplicationStatus, FileId, Sealed, Timestamp, limits};
-use queue::{Commit, RecordKind, RecordQuery};
+use model::{AppId, Application, ApplicationStatus, FileId, Naming, Sealed, limits};
+use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
 use sign::seal::{self, Purpose};
 use subtle::ConstantTimeEq;
 use wire::action::ApplyUpload;
 use zeroize::Zeroizing;
 
-use crate::catalogue::{self, Category};
+use crate::asked::Asked;
+use crate::catalogue;
 use crate::error::{ApplyError, Fault, ObjectError, Refusal};
-use crate::library::Library;
+use crate::library::{Library, ROUNDS};
 use crate::record::{self, About, Session};
 use crate::{place, random};
 
-/// Characters of a MediaName: what file systems allow in a name, because SDKs send the file's.
-const MEDIA_NAME_CHARS_MAX: usize = 255;
 /// Characters of a VodSessionKey; it is a secret, because CommitUpload asks for nothing else.
 const SESSION_KEY_CHARS: usize = 64;
 
@@ -69,21 +68,73 @@ impl Library {
         if free < reserved {
             return Err(ApplyError::NoSpace);
         }
-        let asked = Asked::check(request, &self.settings.storage_region, self.now())?;
+        let asked = Asked::check(request, application.naming, self.now())?;
         let secrets = Secrets::draw().map_err(Fault::from)?;
-        let session = self.new_session(application.id, asked, &secrets)?;
-        let key = record::session_key(application.id, &secrets.vod_session_key);
-        let commit = Commit {
+        let session = self.new_session(application, asked, &secrets)?;
+        for _ in 0..ROUNDS {
+            let commit = self.opening(application.id, &session, &secrets.vod_session_key).await?;
+            match self.commit(commit).await {
+                Ok(()) => {
+                    let Secrets { vod_session_key, secret_key, token, .. } = secrets;
+                    return Ok(Applied { session, vod_session_key, secret_key, token });
+                }
+                Err(Refusal::Conflict) => {}
+                Err(Refusal::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Err(Fault::Contended.into())
+    }
+
+    /// The commit that opens a session: its record, the paths that it takes, and its region, if the
+    /// application has none like it. It expects the class to be there.
+    async fn opening(
+        &self,
+        app: AppId,
+        session: &Session,
+        vod_session_key: &str,
+    ) -> Result<Commit, ApplyError> {
+        let key = record::session_key(app, vod_session_key);
+        let mut commit = Commit {
             expect: vec![(key.clone(), None)],
             put: vec![session.put(key)],
             ..Commit::default()
         };
-        self.commit(commit).await.map_err(|refusal| match refusal {
-            Refusal::Conflict => Fault::Contended,
-            Refusal::Fault(fault) => fault,
-        })?;
-        let Secrets { vod_session_key, secret_key, token, .. } = secrets;
-        Ok(Applied { session, vod_session_key, secret_key, token })
+        let filing = self.filing(app, session.about.class_id).await?;
+        let unknown =
+            ApplyError::Value { member: "ClassId", reason: "there is no class with this id" };
+        commit.expect.extend(filing.ok_or(unknown)?.expect);
+        self.take_paths(app, session, &mut commit).await?;
+        self.enable_region(app, &session.region, &mut commit).await?;
+        Ok(commit)
+    }
+
+    /// Adds a region to those of an application, if it is not among them.
+    async fn enable_region(
+        &self,
+        app: AppId,
+        region: &str,
+        commit: &mut Commit,
+    ) -> Result<(), ApplyError> {
+        let Some(found) = self.backend.application(app).await.map_err(Fault::from)? else {
+            return Ok(());
+        };
+        let mut application = Application::clone(&found.application);
+        if application.regions.is_empty() {
+            application.regions.push(self.settings.storage_region.clone());
+        }
+        if application.regions.iter().any(|known| known == region) {
+            return Ok(());
+        }
+        if application.regions.len() >= limits::REGIONS_MAX {
+            let reason = "the application has as many regions as it may have";
+            return Err(ApplyError::Value { member: "StorageRegion", reason });
+        }
+        application.regions.push(region.to_owned());
+        let key = RecordKey::application(app);
+        let body = record::body(&application);
+        commit.expect.push((key.clone(), Some(found.version)));
+        commit.put.push(RecordPut { key, body, terms: Vec::new() });
+        Ok(())
     }
 
     /// The grant of a temporary key; none: no session has it. It may have expired.
@@ -119,18 +170,31 @@ impl Library {
         Ok(())
     }
 
-    fn new_session(&self, app: AppId, asked: Asked, secrets: &Secrets) -> Result<Session, Fault> {
+    fn new_session(
+        &self,
+        application: &Application,
+        asked: Asked,
+        secrets: &Secrets,
+    ) -> Result<Session, Fault> {
+        let app = application.id;
         let Asked { about, cover_type, region } = asked;
+        let region = region
+            .or_else(|| application.regions.first().cloned())
+            .unwrap_or_else(|| self.settings.storage_region.clone());
         let file = FileId(random::file_number()?);
-        let directory = place::directory(app, &region, file)?;
-        let key = |extension: &str| -> Result<String, Fault> {
-            Ok(format!("{directory}/{}", place::name(extension)?))
+        let directory = match &about.storage_path {
+            Some(path) => place::parent(path).to_owned(),
+            None => place::directory(app, &region, file)?,
         };
-        let media_key = key(&about.media_type)?;
+        let key = |extension: &str| -> Result<String, Fault> {
+            Ok(place::join(&directory, &place::name(extension)?))
+        };
+        let media_key = about.storage_path.clone().map_or_else(|| key(&about.media_type), Ok)?;
         let cover_key = cover_type.as_deref().map(key).transpose()?;
         let now = self.now();
         let about = About {
             name: if about.name.is_empty() { file.to_string() } else { about.name },
+            storage_path: (application.naming == Naming::Path).then(|| media_key.clone()),
             ..about
         };
         Ok(Session {
@@ -188,72 +252,6 @@ impl Secrets {
     }
 }
 
-/// What ApplyUpload asks for, checked.
-struct Asked {
-    about: About,
-    cover_type: Option<String>,
-    region: String,
-}
-
-impl Asked {
-    fn check(request: &ApplyUpload, region: &str, now: Timestamp) -> Result<Self, ApplyError> {
-        let media_type = request.media_type.to_ascii_lowercase();
-        if catalogue::category(&media_type).is_none() {
-            return Err(ApplyError::MediaType(request.media_type.clone()));
-        }
-        let cover_type = request.cover_type.to_ascii_lowercase();
-        if !cover_type.is_empty() && catalogue::category(&cover_type) != Some(Category::Image) {
-            return Err(ApplyError::CoverType(request.cover_type.clone()));
-        }
-        if request.expire_time.is_some_and(|expire| expire <= now) {
-            return Err(ApplyError::ExpireTime);
-        }
-        if !request.media_storage_path.is_empty() {
-            return Err(ApplyError::MediaStoragePath);
-        }
-        if request.session_context.chars().count() > limits::SESSION_CONTEXT_CHARS_MAX {
-            return Err(ApplyError::SessionContextTooLong(limits::SESSION_CONTEXT_CHARS_MAX));
-        }
-        check_values(request)?;
-        let about = About {
-            name: request.media_name.clone(),
-            media_type,
-            class_id: request.class_id,
-            expire: request.expire_time.unwrap_or(Timestamp::NEVER),
-            source_context: request.source_context.clone(),
-            session_context: request.session_context.clone(),
-            storage_path: None,
-        };
-        let region =
-            Some(request.storage_region.as_str()).filter(|r| !r.is_empty()).unwrap_or(region);
-        Ok(Self {
-            about,
-            cover_type: Some(cover_type).filter(|cover_type| !cover_type.is_empty()),
-            region: region.to_owned(),
-        })
-    }
-}
-
-/// The members that have no error code of their own.
-fn check_values(request: &ApplyUpload) -> Result<(), ApplyError> {
-    let long = |text: &str, max: usize| text.chars().count() > max;
-    let region = request.storage_region.as_str();
-    let (member, reason) = if !request.procedure.is_empty() {
-        ("Procedure", "processing is not offered, so no procedure exists")
-    } else if request.class_id != 0 {
-        ("ClassId", "no class but 0 exists")
-    } else if long(&request.media_name, MEDIA_NAME_CHARS_MAX) {
-        ("MediaName", "it is longer than 255 characters")
-    } else if long(&request.source_context, limits::SOURCE_CONTEXT_CHARS_MAX) {
-        ("SourceContext", "it is longer than 250 characters")
-    } else if !region.is_empty() && !place::is_region(region) {
-        ("StorageRegion", "it is no region such as ap-guangzhou")
-    } else {
-        return Ok(());
-    };
-    Err(ApplyError::Value { member, reason })
-}
-
 impl Applied {
     /// When the temporary key ends, in Unix seconds.
     pub fn expires_s(&self) -> u64 {
@@ -272,12 +270,17 @@ impl Grant {
         self.token.as_bytes().ct_eq(token).into()
     }
 
-    /// Whether the grant covers that key.
+    /// Whether the grant covers that key. In a directory that others share, only a manifest brings
+    /// more than was announced.
     pub(crate) fn check_key(&self, key: &str) -> Result<(), ObjectError> {
-        if place::is_within(key, &self.session.directory) {
+        let session = &self.session;
+        let is_whole_directory = session.about.storage_path.is_none()
+            || catalogue::is_manifest(&session.about.media_type);
+        if is_whole_directory && place::is_within(key, &session.directory) || session.announces(key)
+        {
             return Ok(());
         }
-        Err(ObjectError::Outside(self.session.directory.clone()))
+        Err(ObjectError::Outside(session.directory.clone()))
     }
 }
 

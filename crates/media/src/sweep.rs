@@ -148,6 +148,9 @@ impl Library {
         let (mut delete, garbage): (Vec<_>, Vec<_>) =
             objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
         delete.push(key.clone());
+        if !session.committed {
+            delete.extend(session.paths(key.app));
+        }
         let expect = vec![(key, Some(version))];
         match self.commit(Commit { expect, delete, garbage, ..Commit::default() }).await {
             // somebody was faster; the next tick looks again

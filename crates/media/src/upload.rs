@@ -53,6 +53,7 @@ impl Library {
     pub async fn initiate(&self, grant: &Grant, key: &str) -> Result<String, ObjectError> {
         grant.check_key(key)?;
         self.check_write(grant).await?;
+        self.check_owner(grant.app, &grant.session, key).await?;
         self.check_count(grant, grant.session.objects, 0)?;
         self.check_room(0)?;
         let head = Head {
@@ -135,7 +136,8 @@ impl Library {
         grant.check_key(key)?;
         self.check_grant(grant).await?;
         let object: Option<(Object, u64)> = self.one(record::object_key(grant.app, key)).await?;
-        Ok(object.map(|(object, _)| Served { key: key.to_owned(), object, forbidden: false }))
+        let own = object.map(|(object, _)| object).filter(|o| o.file == grant.session.file);
+        Ok(own.map(|object| Served { key: key.to_owned(), object, forbidden: false }))
     }
 
     /// The upload of that id, if it is the session's and of that key.

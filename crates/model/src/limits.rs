@@ -63,6 +63,8 @@ pub const APPLICATION_TAGS_MAX: usize = 50;
 pub const TAG_KEY_CHARS_MAX: usize = 127;
 /// Characters of a tag's value (documented by the cloud's tag service).
 pub const TAG_VALUE_CHARS_MAX: usize = 255;
+/// StorageRegions of an application: more than the cloud has.
+pub const REGIONS_MAX: usize = 64;
 /// Keys of an account.
 pub const KEYS_MAX: usize = 10_000;
 /// Signing secrets of an application: the one in use and, during a rotation, its successor. Each

@@ -1,5 +1,5 @@
 //! Records: everything durable that is not an event. Applications, keys, upload sessions, media, the
-//! objects that media are made of, classes, tasks and live streams.
+//! objects that media are made of, classes, tasks, live streams, and paths that are taken.
 //!
 //! To the backend a record is a version, bytes and the terms it is found by. The one exception is
 //! [`RecordKind::Application`], whose body the backend reads, because the route of an event is
@@ -27,11 +27,13 @@ pub enum RecordKind {
     Task,
     /// A live stream that is recorded; `id` is the StreamId.
     Stream,
+    /// A path that an upload or a media has taken; `id` is the key of the object there, or to come.
+    Path,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Application,
         Self::Key,
         Self::Session,
@@ -40,6 +42,7 @@ impl RecordKind {
         Self::Class,
         Self::Task,
         Self::Stream,
+        Self::Path,
     ];
 
     /// The number the store keeps.
@@ -53,6 +56,7 @@ impl RecordKind {
             Self::Class => 6,
             Self::Task => 7,
             Self::Stream => 8,
+            Self::Path => 9,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Applications: found, created, renamed, switched off and destroyed.
 
 use bytes::Bytes;
-use model::{AppId, Application, ApplicationStatus, limits};
+use model::{AppId, Application, ApplicationStatus, Naming, limits};
 use queue::{Commit, CommitError, Configured, RecordKey, RecordPut};
 use wire::action::{CreateSubAppId, DescribeSubAppIds, ModifySubAppIdInfo, ResourceTag};
 use wire::reply::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
@@ -72,15 +72,15 @@ pub(super) async fn create(
     }
     check_name(&request.name)?;
     check_description(&request.description)?;
-    if !matches!(request.mode.as_str(), "" | "fileid") {
-        return Err(ApiError::invalid_value("Mode", &request.mode));
-    }
+    let (naming, regions) = read_files(&request)?;
     if !matches!(request.r#type.as_str(), "" | "AllInOne" | "Professional") {
         return Err(ApiError::invalid_value("Type", &request.r#type));
     }
     let mut application = Application {
         description: request.description,
         tags: read_tags(request.tags)?,
+        naming,
+        regions,
         ..Application::new(AppId(0), request.name, gateway.now().wall)
     };
     let mut tries = TRIES;
@@ -179,6 +179,23 @@ pub(super) async fn switch(
     })
     .await?;
     Ok(Reply::Done)
+}
+
+/// How files are named, and where they are stored: Mode and StorageRegion. Files named by path need
+/// a region, as documented.
+fn read_files(request: &CreateSubAppId) -> Result<(Naming, Vec<String>), ApiError> {
+    let region = request.storage_region.as_str();
+    let naming = match request.mode.as_str() {
+        "" | "fileid" => Naming::FileId,
+        "fileid+path" => Naming::Path,
+        other => return Err(ApiError::invalid_value("Mode", other)),
+    };
+    let is_missing = region.is_empty() && naming == Naming::Path;
+    if is_missing || !region.is_empty() && !media::is_region(region) {
+        return Err(ApiError::invalid_value("StorageRegion", region));
+    }
+    let regions = Some(region).filter(|region| !region.is_empty());
+    Ok((naming, regions.into_iter().map(str::to_owned).collect()))
 }
 
 fn read_tags(tags: Vec<ResourceTag>) -> Result<Vec<(String, String)>, ApiError> {

@@ -126,7 +126,7 @@ fn apply_error(error: ApplyError) -> ApiError {
         ApplyError::ExpireTime => {
             ApiError::new(Code::InvalidParameterValueExpireTime, sentence(&error))
         }
-        ApplyError::MediaStoragePath => {
+        ApplyError::MediaStoragePath(_) | ApplyError::PathTaken(_) => {
             ApiError::new(Code::InvalidParameterValueMediaStoragePath, sentence(&error))
         }
         ApplyError::SessionContextTooLong(_) => {

@@ -94,9 +94,10 @@ impl From<ObjectError> for CosError {
     fn from(error: ObjectError) -> Self {
         let message = format!("{error}.");
         let (status, code) = match error {
-            ObjectError::ReadOnly | ObjectError::ApplicationOff(_) | ObjectError::Outside(_) => {
-                (StatusCode::FORBIDDEN, "AccessDenied")
-            }
+            ObjectError::ReadOnly
+            | ObjectError::ApplicationOff(_)
+            | ObjectError::Outside(_)
+            | ObjectError::Taken(_) => (StatusCode::FORBIDDEN, "AccessDenied"),
             ObjectError::Expired => (StatusCode::FORBIDDEN, "ExpiredToken"),
             ObjectError::NoSuchUpload => (StatusCode::NOT_FOUND, "NoSuchUpload"),
             ObjectError::PartNumber(_) => (StatusCode::BAD_REQUEST, "InvalidArgument"),

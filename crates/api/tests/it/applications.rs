@@ -46,6 +46,8 @@ async fn bad_values_are_refused() {
         ("CreateSubAppId", json!({"Name": long})),
         ("CreateSubAppId", json!({"Name": "a", "Description": "d".repeat(301)})),
         ("CreateSubAppId", json!({"Name": "a", "Mode": "fileid+path"})),
+        ("CreateSubAppId", json!({"Name": "a", "Mode": "path", "StorageRegion": "ap-beijing"})),
+        ("CreateSubAppId", json!({"Name": "a", "StorageRegion": "../x"})),
         ("CreateSubAppId", json!({"Name": "a", "Type": "Nonsense"})),
         ("CreateSubAppId", json!({"Name": "a", "Tags": [{"TagKey": long_tag, "TagValue": ""}]})),
         ("DescribeSubAppIds", json!({"Tags": vec![json!({"TagKey": "k", "TagValue": "v"}); 51]})),
@@ -57,6 +59,37 @@ async fn bad_values_are_refused() {
         let refused = server.call(action, params.clone()).await;
         assert_eq!(code(&refused), "InvalidParameterValue", "{action} {params}");
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_named_as_their_application_says() {
+    let server = Server::start().await;
+    let params = json!({"Name": "p", "Mode": "fileid+path", "StorageRegion": "ap-beijing"});
+    let app = server.call("CreateSubAppId", params).await["SubAppId"].clone();
+    let apply = async |app: &Value, more: Value| {
+        let mut params = json!({"SubAppId": app, "MediaType": "mp4"});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.call("ApplyUpload", params).await
+    };
+    let path = json!({"MediaStoragePath": "/films/a b.mp4", "CoverType": "png"});
+    let applied = apply(&app, path.clone()).await;
+    assert_eq!(applied["MediaStoragePath"], "/films/a b.mp4");
+    assert_eq!(applied["StorageRegion"], "ap-beijing");
+    assert!(applied["CoverStoragePath"].as_str().unwrap().starts_with("/films/"));
+    let refused = "InvalidParameterValue.MediaStoragePath";
+    assert_eq!(code(&apply(&app, path.clone()).await), refused, "it is taken");
+    assert_eq!(code(&apply(&app, json!({"MediaStoragePath": "/../a.mp4"})).await), refused);
+    assert_eq!(code(&apply(&json!(APP), path).await), refused, "files have no paths there");
+    apply(&json!(APP), json!({"StorageRegion": "ap-tokyo"})).await;
+
+    let listed = server.call("DescribeSubAppIds", json!({})).await;
+    let shown = |n: usize| {
+        let one = &listed["SubAppIdInfoSet"][n];
+        (one["Mode"].clone(), one["StorageRegions"].clone())
+    };
+    assert_eq!(shown(0), (json!("fileid"), json!(["ap-guangzhou", "ap-tokyo"])));
+    assert_eq!(shown(1), (json!("fileid+path"), json!(["ap-beijing"])));
     server.stop().await;
 }
 

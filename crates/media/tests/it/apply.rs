@@ -1,7 +1,7 @@
 //! ApplyUpload: what it hands out, and what it refuses.
 
 use media::ApplyError;
-use model::{ApplicationStatus, Timestamp};
+use model::{Application, ApplicationStatus, Timestamp, limits};
 
 use crate::world::{APP, OTHER, World, application, apply_request};
 
@@ -62,7 +62,9 @@ async fn every_bad_member_is_named() {
     let error = refused(|request| request.expire_time = Some(Timestamp(1))).await;
     assert!(matches!(error, ApplyError::ExpireTime));
     let error = refused(|request| request.media_storage_path = "/a.mp4".to_owned()).await;
-    assert!(matches!(error, ApplyError::MediaStoragePath));
+    assert!(
+        matches!(error, ApplyError::MediaStoragePath(reason) if reason.contains("fileid+path"))
+    );
     let error = refused(|request| request.session_context = "中".repeat(1_001)).await;
     assert!(matches!(error, ApplyError::SessionContextTooLong(1_000)));
     assert_eq!(member(refused(|r| r.procedure = "LongVideo".to_owned()).await), "Procedure");
@@ -70,6 +72,36 @@ async fn every_bad_member_is_named() {
     assert_eq!(member(refused(|r| r.source_context = "x".repeat(251)).await), "SourceContext");
     assert_eq!(member(refused(|r| r.media_name = "x".repeat(256)).await), "MediaName");
     assert_eq!(member(refused(|r| r.storage_region = "../x".to_owned()).await), "StorageRegion");
+}
+
+#[tokio::test]
+async fn an_application_knows_the_regions_of_its_uploads() {
+    let world = World::new().await;
+    let regions = async || {
+        let found = world.backend.application(APP).await.unwrap().unwrap();
+        found.application.regions.clone()
+    };
+    let apply = async |region: &str| {
+        let found = world.backend.application(APP).await.unwrap().unwrap();
+        let mut request = apply_request("mp4");
+        request.storage_region = region.to_owned();
+        world.library.apply(&found.application, &request).await
+    };
+    assert_eq!(apply("").await.unwrap().session.region, "ap-guangzhou");
+    assert!(regions().await.is_empty(), "the server's own region is everybody's");
+    for region in ["ap-chongqing", "ap-chongqing", "ap-guangzhou", "ap-beijing"] {
+        assert_eq!(apply(region).await.unwrap().session.region, region);
+    }
+    assert_eq!(regions().await, ["ap-guangzhou", "ap-chongqing", "ap-beijing"]);
+    let own = Application { regions: vec!["ap-tokyo".to_owned()], ..application(APP) };
+    world.put_application(&own).await;
+    assert_eq!(apply("").await.unwrap().session.region, "ap-tokyo");
+    for n in 1..limits::REGIONS_MAX {
+        apply(&format!("r-{n}")).await.unwrap();
+    }
+    let error = apply("one-more").await.unwrap_err();
+    assert!(matches!(error, ApplyError::Value { member: "StorageRegion", .. }));
+    apply("r-1").await.unwrap();
 }
 
 #[tokio::test]
@@ -87,7 +119,7 @@ async fn the_longest_texts_are_taken() {
 async fn an_application_that_is_off_takes_no_uploads() {
     let world = World::new().await;
     let (applied, grant) = world.apply("mp4").await;
-    let off = model::Application { status: ApplicationStatus::Off, ..application(APP) };
+    let off = Application { status: ApplicationStatus::Off, ..application(APP) };
     world.put_application(&off).await;
     let error = world.library.apply(&off, &apply_request("mp4")).await.unwrap_err();
     assert!(matches!(error, ApplyError::ApplicationOff(APP)));

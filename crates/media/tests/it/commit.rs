@@ -1,6 +1,6 @@
 //! CommitUpload: one media and one event, however often and however concurrently it is called.
 
-use media::{CommitUploadError, ObjectError};
+use media::{ApplyError, CommitUploadError, ObjectError};
 use model::EventKind;
 
 use crate::world::{APP, OTHER, URL, World, application, apply_request, wav};
@@ -126,6 +126,32 @@ async fn what_cannot_be_committed_says_why() {
     let error = commit(APP, &applied.vod_session_key).await;
     assert!(matches!(error, CommitUploadError::VodSessionKey));
     assert!(world.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_class_must_exist_and_one_deleted_meanwhile_costs_no_upload() {
+    let world = World::new().await;
+    let make = async |name| world.library.create_class(APP, -1, name).await.unwrap();
+    let (kept, lost) = (make("kept").await, make("lost").await);
+    let apply = async |class_id: i64| {
+        let mut request = apply_request("wav");
+        request.class_id = class_id;
+        world.library.apply(&application(APP), &request).await
+    };
+    for unknown in [lost + 1, -1, i64::MAX] {
+        let error = apply(unknown).await.unwrap_err();
+        assert!(matches!(error, ApplyError::Value { member: "ClassId", .. }), "{unknown}: {error}");
+    }
+    let applied = [(apply(kept).await.unwrap(), kept), (apply(lost).await.unwrap(), 0)];
+    world.library.delete_class(APP, lost).await.unwrap();
+    for (applied, class_id) in applied {
+        let grant = world.grant(&applied).await;
+        world.put(&grant, &applied.session.media_key, &wav(1)).await.unwrap();
+        let key = &applied.vod_session_key;
+        world.library.commit_upload(&application(APP), key).await.unwrap();
+        let (_, payload) = world.events().await.remove(0);
+        assert_eq!(payload["MediaBasicInfo"]["ClassId"], class_id);
+    }
 }
 
 #[tokio::test]

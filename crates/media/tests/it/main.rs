@@ -7,6 +7,8 @@ mod classes;
 #[cfg(test)]
 mod commit;
 #[cfg(test)]
+mod cover;
+#[cfg(test)]
 mod delete;
 #[cfg(test)]
 mod destroyed;
@@ -18,6 +20,8 @@ mod manifest;
 mod modify;
 #[cfg(test)]
 mod multipart;
+#[cfg(test)]
+mod paths;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]

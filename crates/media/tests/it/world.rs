@@ -181,6 +181,12 @@ impl World {
         events
     }
 
+    /// What DescribeMediaInfos answers about a file that exists.
+    pub(crate) async fn describe(&self, file: &str) -> Value {
+        let infos = self.library.describe(APP, &[file.to_owned()], &[]).await.unwrap();
+        serde_json::to_value(infos).unwrap()["MediaInfoSet"][0].take()
+    }
+
     /// Every file of finished objects, whole or not.
     pub(crate) fn object_files(&self) -> Vec<PathBuf> {
         files_under(&self.dir.path().join("objects"))

@@ -19,6 +19,7 @@ mod files;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use model::{AppId, FileId};
@@ -64,7 +65,7 @@ pub async fn check_apart(store: &Path, data: &Path) -> Result<Agreement> {
         let lives = snapshot.media.get(app).is_some_and(|media| media.contains_key(file));
         if !lives && seen.uploads + seen.pulls > 0 {
             agreement.deleted += 1;
-            disagreements.count(*app, *file, "FileDeleted of the whole", seen.deletions, 1..=1);
+            disagreements.count((*app, *file), "FileDeleted of the whole", seen.deletions, 1..=1);
         }
     }
     disagreements.into_result(agreement)
@@ -153,23 +154,22 @@ impl Disagreements {
             }
         }
         let seen = snapshot.events.get(&(app, file)).copied().unwrap_or_default();
-        self.count(app, file, "NewFileUpload", seen.uploads, 0..=1);
-        self.count(app, file, "PullComplete", seen.pulls, 0..=1);
+        self.count((app, file), "NewFileUpload", seen.uploads, 0..=1);
+        self.count((app, file), "PullComplete", seen.pulls, 0..=1);
         if media.source == "Upload" {
             let arrivals = seen.uploads + seen.pulls;
-            self.count(app, file, "NewFileUpload and PullComplete", arrivals, 1..=2);
+            self.count((app, file), "NewFileUpload and PullComplete", arrivals, 1..=2);
         }
-        self.count(app, file, "PersistenceComplete", seen.persisted, 0..=1);
-        self.count(app, file, "FileDeleted of the whole", seen.deletions, 0..=0);
+        self.count((app, file), "PersistenceComplete", seen.persisted, 0..=1);
+        self.count((app, file), "FileDeleted of the whole", seen.deletions, 0..=0);
     }
 
     fn count(
         &mut self,
-        app: AppId,
-        file: FileId,
+        (app, file): (AppId, FileId),
         what: &str,
         count: usize,
-        allowed: std::ops::RangeInclusive<usize>,
+        allowed: RangeInclusive<usize>,
     ) {
         if !allowed.contains(&count) {
             let (least, most) = allowed.into_inner();

@@ -1,4 +1,5 @@
-//! DASH manifests (ISO/IEC 23009-1), as far as an upload needs them: which files they name.
+//! DASH manifests (ISO/IEC 23009-1), as far as an upload needs them: which files they name, and how
+//! long they are played.
 //!
 //! Addresses follow the standard's inheritance, from the manifest down to the representation:
 //! BaseURL, SegmentTemplate, SegmentList, SegmentBase. The same rules hold as for HLS: every file is
@@ -55,11 +56,41 @@ pub enum MpdError {
     Endless,
 }
 
-/// The paths of all files that a manifest names, each once, in their order.
+/// A manifest.
+#[derive(Debug, Default)]
+pub(crate) struct Manifest {
+    /// The paths of all files that it names, each once, in their order.
+    pub files: Vec<String>,
+    /// How long it is in seconds; 0 if it does not say.
+    pub duration_s: f64,
+    /// The representations of its first period; those of later ones go on with them.
+    pub representations: Vec<Representation>,
+}
+
+/// One form of the pictures or the sound.
+#[derive(Debug, Default)]
+pub(crate) struct Representation {
+    /// The path of what must be read before the media.
+    pub initialization: Option<String>,
+    /// The paths of the media, in their order; one may stand twice.
+    pub media: Vec<String>,
+    /// How long they are in seconds; 0 if the manifest does not say.
+    pub duration_s: f64,
+}
+
+/// What a file is to a representation.
+#[derive(Clone, Copy)]
+enum Role {
+    Initialization,
+    Media,
+    Other,
+}
+
+/// Reads a manifest.
 ///
 /// # Errors
 /// As the type says.
-pub(crate) fn files(text: &str) -> Result<Vec<String>, MpdError> {
+pub(crate) fn read(text: &str) -> Result<Manifest, MpdError> {
     if text.len() > limits::PLAYLIST_BYTES_MAX {
         return Err(MpdError::TooLarge);
     }
@@ -68,38 +99,51 @@ pub(crate) fn files(text: &str) -> Result<Vec<String>, MpdError> {
         return Err(MpdError::NoMpd);
     }
     let mut files = Files::default();
+    let mut representations = Vec::new();
     let whole = Scope::default().within(&root)?;
     let lengths = duration::of_periods(&root);
-    for (period, length) in root.children("Period").zip(lengths) {
+    let duration_s = lengths.iter().flatten().sum();
+    for (index, (period, length)) in root.children("Period").zip(lengths).enumerate() {
         let scope = Scope { length, ..whole.within(period)? };
         for set in period.children("AdaptationSet") {
             let scope = scope.within(set)?;
             for representation in set.children("Representation") {
-                scope.within(representation)?.list(representation, &mut files)?;
+                let listed = scope.within(representation)?.list(representation, &mut files)?;
+                if index == 0 {
+                    let duration_s = length.unwrap_or(0.0);
+                    representations.push(Representation { duration_s, ..listed });
+                }
             }
         }
     }
-    Ok(files.paths)
+    Ok(Manifest { files: files.paths, duration_s, representations })
 }
 
 /// Paths, each once.
 #[derive(Default)]
 struct Files {
+    /// How often one was named.
+    named: usize,
     seen: HashSet<String>,
     paths: Vec<String>,
 }
 
 impl Files {
-    fn add(&mut self, base: &str, uri: &str) -> Result<(), MpdError> {
+    /// The path of a reference.
+    fn add(&mut self, base: &str, uri: &str) -> Result<String, MpdError> {
+        self.named += 1;
+        if self.named > limits::MPD_REFERENCES_MAX {
+            return Err(MpdError::TooMany);
+        }
         let path = resolve(base, uri)?;
         if !self.seen.contains(&path) {
             if self.paths.len() >= limits::PLAYLIST_SEGMENTS_MAX {
                 return Err(MpdError::TooMany);
             }
             self.seen.insert(path.clone());
-            self.paths.push(path);
+            self.paths.push(path.clone());
         }
-        Ok(())
+        Ok(path)
     }
 }
 
@@ -146,42 +190,71 @@ impl<'a> Scope<'a> {
     }
 
     /// The files of a representation.
-    fn list(&self, representation: &Node, files: &mut Files) -> Result<(), MpdError> {
+    fn list(&self, node: &Node, files: &mut Files) -> Result<Representation, MpdError> {
         let values = Values {
-            id: representation.attribute("id").unwrap_or_default(),
-            bandwidth: representation.attribute("bandwidth").unwrap_or_default(),
+            id: node.attribute("id").unwrap_or_default(),
+            bandwidth: node.attribute("bandwidth").unwrap_or_default(),
         };
+        let mut listed = Representation::default();
         if self.template.is_some() {
-            return self.template.list(values, self.length, |uri| files.add(&self.base, uri));
+            let add = |role, uri: &str| {
+                listed.add(role, files.add(&self.base, uri)?);
+                Ok(())
+            };
+            self.template.list(values, self.length, add)?;
+            return Ok(listed);
         }
         if let Some(list) = self.list {
-            self.add_index(list, files)?;
+            self.add_index(list, files, &mut listed)?;
             for segment in list.children("SegmentURL") {
-                match segment.attribute("media") {
+                let path = match segment.attribute("media") {
                     Some(uri) => files.add(&self.base, uri)?,
                     None => files.add("", &self.base)?,
-                }
+                };
+                listed.add(Role::Media, path);
                 if let Some(uri) = segment.attribute("index") {
                     files.add(&self.base, uri)?;
                 }
             }
-            return Ok(());
+            return Ok(listed);
         }
         if let Some(single) = self.single {
-            self.add_index(single, files)?;
+            self.add_index(single, files, &mut listed)?;
         }
-        if self.has_base { files.add("", &self.base) } else { Ok(()) }
+        if self.has_base {
+            listed.add(Role::Media, files.add("", &self.base)?);
+        }
+        Ok(listed)
     }
 
     /// Initialization and index of SegmentList and SegmentBase; without sourceURL they are parts of
     /// the media itself.
-    fn add_index(&self, node: &Node, files: &mut Files) -> Result<(), MpdError> {
-        for name in ["Initialization", "RepresentationIndex", "BitstreamSwitching"] {
+    fn add_index(
+        &self,
+        node: &Node,
+        files: &mut Files,
+        listed: &mut Representation,
+    ) -> Result<(), MpdError> {
+        for (name, role) in [
+            ("Initialization", Role::Initialization),
+            ("RepresentationIndex", Role::Other),
+            ("BitstreamSwitching", Role::Other),
+        ] {
             if let Some(uri) = node.child(name).and_then(|child| child.attribute("sourceURL")) {
-                files.add(&self.base, uri)?;
+                listed.add(role, files.add(&self.base, uri)?);
             }
         }
         Ok(())
+    }
+}
+
+impl Representation {
+    fn add(&mut self, role: Role, path: String) {
+        match role {
+            Role::Initialization => self.initialization = Some(path),
+            Role::Media => self.media.push(path),
+            Role::Other => {}
+        }
     }
 }
 

@@ -2,17 +2,15 @@
 //!
 //! The tree of a playlist is the media's directory. A master playlist is followed one level, as HLS
 //! knows no more. What cannot be read as HLS has no metadata, like any other unreadable file.
-//! Deliberately absent: DASH.
+//! Deliberately absent: what DASH does otherwise (`metadata::dash`).
 
 use std::collections::HashMap;
 
 use model::limits;
-use tokio::io::AsyncReadExt;
 
 use crate::error::Fault;
 use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
-use crate::place;
 use crate::playlist::{self, MediaPlaylist, Playlist, path};
 use crate::probe::MetaData;
 use crate::record::Object;
@@ -53,14 +51,9 @@ impl Library {
         &self,
         original: &Original<'_>,
     ) -> Result<Option<MetaData>, MetaDataError> {
-        let directory = original.directory;
-        let inside = |key: &str| place::relative(key, directory).map(str::to_owned);
-        let Some(top) = inside(original.media_key) else { return Ok(None) };
-        let objects = self.objects_of(original.app, original.file).await?;
-        let objects: HashMap<String, Object> = (objects.into_iter())
-            .filter_map(|(key, object)| Some((inside(&key.id)?, object)))
-            .collect();
-        let missing = |path: &str| MetaDataError::Missing(place::join(directory, path));
+        let Some(top) = original.path_of(original.media_key) else { return Ok(None) };
+        let objects = self.objects_in(original).await?;
+        let missing = |path: &str| original.missing(path);
 
         let object = objects.get(&top).ok_or_else(|| missing(&top))?;
         let mut hls = Hls { playlist_bytes: object.size, ..Hls::default() };
@@ -98,12 +91,7 @@ impl Library {
 
     /// A playlist in the tree; none: it is none.
     async fn read_playlist(&self, path: &str, object: &Object) -> Result<Option<Playlist>, Fault> {
-        if usize::try_from(object.size).map_or(true, |size| size > limits::PLAYLIST_BYTES_MAX) {
-            return Ok(None);
-        }
-        let mut bytes = Vec::new();
-        self.open(object, 0, object.size).await?.read_to_end(&mut bytes).await?;
-        let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
+        let Some(text) = self.manifest_text(object).await? else { return Ok(None) };
         let base = path::directory(path).to_owned();
         // the largest takes longer than a thread that serves others should be held
         let parsed = tokio::task::spawn_blocking(move || {

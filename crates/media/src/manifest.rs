@@ -38,6 +38,6 @@ pub fn files(kind: ManifestType, text: &str) -> Result<Vec<String>, ManifestErro
             let playlist = playlist::parse(text, inside)?;
             Ok(playlist.files().into_iter().map(str::to_owned).collect())
         }
-        ManifestType::Mpd => Ok(dash::files(text)?),
+        ManifestType::Mpd => Ok(dash::read(text)?.files),
     }
 }

@@ -2,19 +2,29 @@
 //!
 //! Uploads, pulls and clips come here alike, so that NewFileUpload, PullComplete and
 //! DescribeMediaInfos show the same. A probe has its time; what it has not found by then is not
-//! known. Absent: what the metadata mean (`probe`), and how they are shown (`render`).
+//! known. DASH is looked at like HLS, which has the same parts by other names. Absent: what the
+//! metadata mean (`probe`), and how they are shown (`render`).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
 
 use model::{AppId, FileId, limits};
+use queue::RecordKey;
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{CommitUploadError, Fault};
 use crate::hls;
 use crate::library::Library;
+use crate::place;
 use crate::probe::MetaData;
 use crate::record::{self, Object};
+
+mod dash;
+
+/// The MediaType that says DASH.
+const DASH: &str = "mpd";
 
 /// Which objects are a media.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +33,11 @@ pub(crate) struct Original<'a> {
     pub app: AppId,
     /// The file that all objects belong to.
     pub file: FileId,
-    /// Where the keys lie; no slash at either end.
+    /// Where the keys lie; no slash at either end. Empty: the root.
     pub directory: &'a str,
-    /// The key of the file that is played: the playlist, if it is HLS.
+    /// The key of the file that is played: the playlist or manifest, if there is one.
     pub media_key: &'a str,
-    /// The type, in lower case: `m3u8` is HLS.
+    /// The type, in lower case: `m3u8` is HLS, `mpd` is DASH.
     pub media_type: &'a str,
 }
 
@@ -51,6 +61,18 @@ impl From<MetaDataError> for CommitUploadError {
     }
 }
 
+impl Original<'_> {
+    /// The path of a key from the directory; none: it lies elsewhere.
+    pub(crate) fn path_of(&self, key: &str) -> Option<String> {
+        place::relative(key, self.directory).map(str::to_owned)
+    }
+
+    /// The object at a path is missing.
+    pub(crate) fn missing(&self, path: &str) -> MetaDataError {
+        MetaDataError::Missing(place::join(self.directory, path))
+    }
+}
+
 impl Library {
     /// The metadata of a media; none: nothing is known about it.
     ///
@@ -60,8 +82,10 @@ impl Library {
         &self,
         original: &Original<'_>,
     ) -> Result<Option<MetaData>, MetaDataError> {
-        if original.media_type == hls::MEDIA_TYPE {
-            return self.hls_metadata_of(original).await;
+        match original.media_type {
+            hls::MEDIA_TYPE => return self.hls_metadata_of(original).await,
+            DASH => return self.dash_metadata_of(original).await,
+            _ => {}
         }
         let key = record::object_key(original.app, original.media_key);
         let object: Option<(Object, u64)> = self.one(key).await?;
@@ -80,6 +104,27 @@ impl Library {
                 Ok(None)
             }
         }
+    }
+
+    /// Every object of a media by its path.
+    pub(crate) async fn objects_in(
+        &self,
+        original: &Original<'_>,
+    ) -> Result<HashMap<String, Object>, Fault> {
+        let objects = self.objects_of(original.app, original.file).await?;
+        let by_path =
+            |(key, object): (RecordKey, Object)| Some((original.path_of(&key.id)?, object));
+        Ok(objects.into_iter().filter_map(by_path).collect())
+    }
+
+    /// The text of a playlist or manifest; none: it is none, or longer than they may be.
+    pub(crate) async fn manifest_text(&self, object: &Object) -> Result<Option<String>, Fault> {
+        if usize::try_from(object.size).map_or(true, |size| size > limits::PLAYLIST_BYTES_MAX) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        self.open(object, 0, object.size).await?.read_to_end(&mut bytes).await?;
+        Ok(String::from_utf8(bytes).ok())
     }
 
     /// An object as a probe looks at it; none: it would take too much to fetch.

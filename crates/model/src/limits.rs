@@ -165,6 +165,8 @@ pub const HLS_PLAYLISTS_MAX: usize = 64;
 pub const HLS_SAMPLES_MAX: usize = 16;
 /// Bytes of a segment that are put together for the probe: ffprobe itself looks at 5 MB.
 pub const HLS_SAMPLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Times that a DASH manifest may name a file: a template can name the same one without end.
+pub const MPD_REFERENCES_MAX: usize = 4 * PLAYLIST_SEGMENTS_MAX;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
 /// Levels of classes (documented).

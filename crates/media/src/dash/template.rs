@@ -2,8 +2,8 @@
 
 use model::limits;
 
-use super::MpdError;
 use super::xml::Node;
+use super::{MpdError, Role};
 
 /// A template with what it inherits; members of an inner element replace those of the outer one.
 #[derive(Clone, Default)]
@@ -58,18 +58,20 @@ impl<'a> Template<'a> {
         &self,
         values: Values<'_>,
         length: Option<f64>,
-        mut add: impl FnMut(&str) -> Result<(), MpdError>,
+        mut add: impl FnMut(Role, &str) -> Result<(), MpdError>,
     ) -> Result<(), MpdError> {
         let first = Place { number: self.start_number.unwrap_or(1), time: 0 };
         if let Some(pattern) = self.initialization {
-            add(&fill(pattern, values, first)?)?;
+            add(Role::Initialization, &fill(pattern, values, first)?)?;
         }
         if self.media.is_none() && self.index.is_none() {
             return Ok(());
         }
         for place in self.places(length)? {
-            for pattern in [self.media, self.index].into_iter().flatten() {
-                add(&fill(pattern, values, place)?)?;
+            for (pattern, role) in [(self.media, Role::Media), (self.index, Role::Other)] {
+                if let Some(pattern) = pattern {
+                    add(role, &fill(pattern, values, place)?)?;
+                }
             }
         }
         Ok(())

@@ -1,6 +1,12 @@
 //! Manifests of every way to name files, and those that are refused.
 
-use super::{MpdError, files};
+use proptest::prelude::*;
+
+use super::{MpdError, read as manifest};
+
+fn files(text: &str) -> Result<Vec<String>, MpdError> {
+    Ok(manifest(text)?.files)
+}
 
 fn listed(body: &str) -> Vec<String> {
     read(body).unwrap()
@@ -68,6 +74,27 @@ fn lists_and_single_files_follow_base_urls() {
         "all/p&q/ranges.mp4",
     ];
     assert_eq!(listed(body), expected);
+}
+
+#[test]
+fn the_representations_of_the_first_period_are_told_apart() {
+    let body = r#"<Period duration="PT4S"><AdaptationSet><Representation id="v">
+        <SegmentTemplate duration="2" initialization="i$RepresentationID$.mp4" media="$Number$.m4s"/>
+        </Representation><Representation><BaseURL>sound.mp4</BaseURL></Representation></AdaptationSet>
+        </Period><Period><AdaptationSet><Representation><BaseURL>more.mp4</BaseURL></Representation>
+        </AdaptationSet></Period>"#;
+    let text = format!("<MPD mediaPresentationDuration=\"PT9.5S\">{body}</MPD>");
+    let found = manifest(&text).unwrap();
+    assert_eq!(found.files, ["iv.mp4", "1.m4s", "2.m4s", "sound.mp4", "more.mp4"]);
+    assert!((found.duration_s - 9.5).abs() < 1e-9);
+    let [first, second] = found.representations.as_slice() else { panic!("{found:?}") };
+    assert_eq!(first.initialization.as_deref(), Some("iv.mp4"));
+    assert_eq!(first.media, ["1.m4s", "2.m4s"]);
+    assert!((first.duration_s - 4.0).abs() < 1e-9);
+    assert_eq!(
+        (second.initialization.as_deref(), second.media.as_slice()),
+        (None, &["sound.mp4".to_owned()][..])
+    );
 }
 
 #[test]
@@ -152,4 +179,54 @@ fn a_long_hostile_manifest_is_refused_in_time() {
          </SegmentTimeline></SegmentTemplate><Representation/></AdaptationSet></Period>"
     );
     assert!(matches!(read(&body), Err(MpdError::TooMany)));
+    // the same file again and again
+    let set = "<Representation/>".repeat(1_000);
+    let body = format!(
+        "<Period><AdaptationSet><SegmentTemplate media=\"a.m4s\" endNumber=\"40000\"/>{set}\
+         </AdaptationSet></Period>"
+    );
+    assert!(matches!(read(&body), Err(MpdError::TooMany)));
+}
+
+/// Pieces of manifests, in any order.
+fn piece() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "<MPD mediaPresentationDuration=\"PT9S\">",
+        "</MPD>",
+        "<Period duration=\"PT1S\">",
+        "<Period>",
+        "</Period>",
+        "<AdaptationSet>",
+        "</AdaptationSet>",
+        "<Representation id=\"a\">",
+        "</Representation>",
+        "<BaseURL>",
+        "</BaseURL>",
+        "<SegmentTemplate media=\"$Number$\" duration=\"1\">",
+        "</SegmentTemplate>",
+        "<SegmentTimeline><S d=\"1\" r=\"-1\"/></SegmentTimeline>",
+        "<SegmentList><SegmentURL media=\"",
+        "\"/></SegmentList>",
+        "../",
+        "/",
+        "a.mp4",
+        "%2e%2e/",
+        "http://",
+        "&amp;",
+        "$Time$",
+        "\"",
+        "<![CDATA[..]]>",
+    ];
+    prop_oneof![8 => prop::sample::select(PIECES).prop_map(str::to_owned), 1 => ".{0,8}"]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_names_only_what_is_inside(pieces in prop::collection::vec(piece(), 0..40)) {
+        for text in [pieces.concat(), format!("<MPD><Period>{}</Period></MPD>", pieces.concat())] {
+            for file in files(&text).unwrap_or_default() {
+                prop_assert!(crate::playlist::path::is_inside(&file), "{file:?} of {text}");
+            }
+        }
+    }
 }

@@ -80,6 +80,13 @@ pub fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
+/// Whether a path is one that [`inside`] makes: for tests, which must not believe it.
+#[cfg(test)]
+pub(crate) fn is_inside(path: &str) -> bool {
+    let plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    path.split('/').all(plain) && !path.contains(|c: char| c.is_control() || c == '\\')
+}
+
 /// Whether it begins as a URL with a scheme does (RFC 3986), however short; `C:` of Windows is one.
 fn has_scheme(path: &str) -> bool {
     let Some((scheme, _)) = path.split_once(':') else { return false };

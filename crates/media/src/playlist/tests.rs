@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::{
     ByteRange, KeyPlace, MasterPlaylist, MediaPlaylist, Method, PathError, Playlist, Problem,
     parse, path,
@@ -177,4 +179,53 @@ fn the_caller_says_what_a_reference_leads_to() {
     assert_eq!(list.files(), ["v0/x/a.ts", "v0/b.ts"]);
     let refused = parse(text, |_| Err(PathError::Url)).unwrap_err();
     assert_eq!(refused.line, 3);
+}
+
+/// Lines of playlists, in any order.
+fn line() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "#EXTM3U",
+        "#EXTINF:1.5,a",
+        "#EXTINF:-1",
+        "#EXTINF:1e300,",
+        "#EXT-X-ENDLIST",
+        "#EXT-X-GAP",
+        "#EXT-X-BYTERANGE:10@5",
+        "#EXT-X-BYTERANGE:10",
+        "#EXT-X-BYTERANGE:18446744073709551615@1",
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x00",
+        "#EXT-X-KEY:METHOD=NONE",
+        "#EXT-X-DISCONTINUITY",
+        "#EXT-X-MAP:URI=\"m.mp4\",BYTERANGE=\"3@1\"",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1",
+        "#EXT-X-MEDIA:TYPE=AUDIO,URI=\"../a\"",
+        "#EXT-X-I-FRAME-STREAM-INF:URI=\"i.m3u8\"",
+        "#EXT-X-MEDIA-SEQUENCE:18446744073709551615",
+        "#EXT-X-PART:URI=\"p\"",
+        "a.ts",
+        "b/../c.ts",
+        "../d.ts",
+        "/etc/passwd",
+        "http://127.0.0.1/e.ts",
+        "%2e%2e/f.ts",
+        "#",
+    ];
+    prop_oneof![8 => prop::sample::select(PIECES).prop_map(str::to_owned), 1 => ".{0,12}"]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_names_only_what_is_inside(lines in prop::collection::vec(line(), 0..30)) {
+        let text = format!("#EXTM3U\n{}", lines.join("\n"));
+        if let Ok(playlist) = read(&text) {
+            for file in playlist.files() {
+                prop_assert!(path::is_inside(file), "{file:?} of {text}");
+            }
+            if let Playlist::Media(media) = playlist {
+                // sums of anything do not overflow
+                let last = media.segments.len();
+                let _sums = (media.duration(), media.sequence_of(last));
+            }
+        }
+    }
 }

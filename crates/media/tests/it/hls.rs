@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::world::{APP, World, application};
 
+mod dash;
 mod kinds;
 mod odd;
 
@@ -18,7 +19,7 @@ const CODECS: &str = "-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p -c:a
 /// The shape of most tests: segments of a second, all in the playlist.
 const SEGMENTS: &str = "-f hls -hls_time 1 -hls_list_size 0 -hls_playlist_type vod";
 
-/// A playlist `index.m3u8` with all that it names, as a directory.
+/// A playlist `index.m3u8`, or a manifest `index.mpd`, with all that it names, as a directory.
 struct Made(TempDir);
 
 impl Made {
@@ -74,7 +75,7 @@ impl Made {
                 (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
             })
             .collect();
-        files.sort_by_key(|(name, _)| (name != "index.m3u8", name.clone()));
+        files.sort_by_key(|(name, _)| (!is_top(name), name.clone()));
         files
     }
 
@@ -85,18 +86,25 @@ impl Made {
     /// What CommitUpload finds out about it, with ffprobe.
     async fn meta_data(&self) -> Value {
         let world = World::probing().await;
-        let (applied, grant) = world.apply("m3u8").await;
-        put_all(&world, (&applied, &grant), &self.files()).await;
+        let files = self.files();
+        let media_type = files[0].0.rsplit_once('.').unwrap().1;
+        let (applied, grant) = world.apply(media_type).await;
+        put_all(&world, (&applied, &grant), &files).await;
         let key = &applied.vod_session_key;
         world.library.commit_upload(&application(APP), key).await.unwrap();
         world.events().await.remove(0).1["MetaData"].take()
     }
 }
 
+/// Whether a name is that of the file that is played.
+fn is_top(name: &str) -> bool {
+    ["index.m3u8", "index.mpd"].contains(&name)
+}
+
 /// Where a file goes: the playlist to its announced key, everything else beside it.
 fn key(applied: &Applied, name: &str) -> String {
     let session = &applied.session;
-    if name == "index.m3u8" {
+    if is_top(name) {
         return session.media_key.clone();
     }
     let beside = session.media_key.rsplit_once('/').unwrap().0;

@@ -12,6 +12,7 @@ pub mod callback;
 pub mod cos;
 pub mod seal;
 pub mod tc3;
+pub mod upload;
 pub mod v1;
 pub mod webhook;
 pub mod window;

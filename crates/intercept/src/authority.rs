@@ -8,17 +8,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints, SerialNumber, date_time_ymd,
+    NameConstraints, PublicKeyData as _, SerialNumber, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::names::SUBTREES;
 
@@ -66,7 +70,8 @@ impl std::fmt::Debug for Authority {
 
 /// A certificate of a host, with its key.
 pub(crate) struct Leaf {
-    pub(crate) certificate: CertificateDer<'static>,
+    /// The host's, and the authority's own: a browser that believes in a key looks for it in what is shown.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
@@ -100,24 +105,38 @@ impl Authority {
         &self.certificate
     }
 
-    /// Verifies a certificate for one of the names as a client would.
+    /// SHA-256 of its public key (SPKI) in base64, as Chromium takes it with
+    /// `--ignore-certificate-errors-spki-list`.
+    pub fn spki_sha256(&self) -> String {
+        STANDARD.encode(Sha256::digest(self.issuer.key().subject_public_key_info()))
+    }
+
+    /// Its certificate.
+    fn certificate_der(&self) -> Result<CertificateDer<'static>, AuthorityError> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes())
+            .map_err(|_no_certificate| AuthorityError::NotAnAuthority)
+    }
+
+    /// Verifies a certificate for each of the subtrees as a client would.
     fn check(&self, now: Timestamp) -> Result<(), AuthorityError> {
-        let [_, _, name] = SUBTREES;
         let mismatch = |error: &dyn std::fmt::Display| AuthorityError::Mismatch(error.to_string());
         let mut roots = RootCertStore::empty();
-        let own = CertificateDer::from_pem_slice(self.certificate.as_bytes())
-            .map_err(|_no_certificate| AuthorityError::NotAnAuthority)?;
-        roots.add(own).map_err(|error| mismatch(&error))?;
+        roots.add(self.certificate_der()?).map_err(|error| mismatch(&error))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|error| mismatch(&error))?;
-        let leaf = self.leaf(name, now)?;
-        let name = ServerName::try_from(name).map_err(|error| mismatch(&error))?;
         let at = UnixTime::since_unix_epoch(since_1970(now));
-        verifier
-            .verify_server_cert(&leaf.certificate, &[], &name, &[], at)
-            .map_err(|error| mismatch(&error))?;
+        for name in SUBTREES {
+            let leaf = self.leaf(name, now)?;
+            let name = ServerName::try_from(name).map_err(|error| mismatch(&error))?;
+            let [end, above @ ..] = leaf.chain.as_slice() else {
+                return Err(AuthorityError::NotAnAuthority);
+            };
+            verifier
+                .verify_server_cert(end, above, &name, &[], at)
+                .map_err(|error| mismatch(&error))?;
+        }
         Ok(())
     }
 
@@ -135,7 +154,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = params.signed_by(&key, &self.issuer)?;
         Ok(Leaf {
-            certificate: leaf.der().clone(),
+            chain: vec![leaf.der().clone(), self.certificate_der()?],
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         })
     }
@@ -193,6 +212,8 @@ mod tests {
         let read = Authority::from_pem(&made.to_pem(), NOW).unwrap();
         assert_eq!(read.certificate_pem(), made.certificate_pem());
         assert!(!read.certificate_pem().contains("PRIVATE"));
+        assert_eq!(read.spki_sha256(), made.spki_sha256());
+        assert_eq!(made.spki_sha256().len(), 44);
         read.check(NOW).unwrap();
     }
 
@@ -212,8 +233,7 @@ mod tests {
     fn nobody_trusts_it_for_other_names() {
         let authority = Authority::generate(NOW).unwrap();
         let mut roots = RootCertStore::empty();
-        let own = CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes()).unwrap();
-        roots.add(own).unwrap();
+        roots.add(authority.certificate_der().unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let verifier = verifier.build().unwrap();
@@ -221,7 +241,7 @@ mod tests {
             let leaf = authority.leaf(host, NOW).unwrap();
             let name = ServerName::try_from(host).unwrap();
             let at = UnixTime::since_unix_epoch(since_1970(NOW));
-            verifier.verify_server_cert(&leaf.certificate, &[], &name, &[], at).is_ok()
+            verifier.verify_server_cert(&leaf.chain[0], &leaf.chain[1..], &name, &[], at).is_ok()
         };
         for host in ["vod.tencentcloudapi.com", "a-1.cos.x.myqcloud.com", "vod2.qcloud.com"] {
             assert!(trusts(host), "{host}");

@@ -42,7 +42,7 @@ impl Certificates {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.certificate], leaf.key)?;
+            .with_single_cert(leaf.chain, leaf.key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

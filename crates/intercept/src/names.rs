@@ -3,7 +3,8 @@
 /// The subtrees of names that the local authority may certify. The first is wider than what
 /// [`is_intercepted`] accepts, because a constraint names whole subtrees and the API's regions stand
 /// before its product name.
-pub(crate) const SUBTREES: [&str; 3] = ["tencentcloudapi.com", "myqcloud.com", "vod2.qcloud.com"];
+pub(crate) const SUBTREES: [&str; 4] =
+    ["tencentcloudapi.com", "myqcloud.com", "vod2.qcloud.com", "vod2.dnsv1.com"];
 
 /// Labels of a region that an API name may have (`vod.ap-guangzhou.tencentcloudapi.com`).
 const REGION_CHARS_MAX: usize = 32;
@@ -12,13 +13,14 @@ const REGION_CHARS_MAX: usize = 32;
 ///
 /// - `vod[.intl][.REGION].tencentcloudapi.com`: the API (the SDKs' endpoints),
 /// - `*.myqcloud.com`: object storage (`BUCKET.cos.REGION.myqcloud.com`),
-/// - `vod2.qcloud.com`: the API of the browser's upload SDK.
+/// - `vod2.qcloud.com`, `vod2.dnsv1.com`: the API of the browser's upload SDK, which turns to the second
+///   when the first fails.
 pub fn is_intercepted(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     if !host.split('.').all(is_label) {
         return false;
     }
-    if host == "vod2.qcloud.com" || host.ends_with(".myqcloud.com") {
+    if matches!(&*host, "vod2.qcloud.com" | "vod2.dnsv1.com") || host.ends_with(".myqcloud.com") {
         return true;
     }
     let Some(api) = host.strip_suffix(".tencentcloudapi.com") else { return false };
@@ -64,6 +66,7 @@ mod tests {
             "4a817c80-1250000000.cos.ap-guangzhou.myqcloud.com",
             "cos.ap-guangzhou.myqcloud.com",
             "vod2.qcloud.com",
+            "vod2.dnsv1.com",
         ] {
             assert!(is_intercepted(host), "{host}");
         }

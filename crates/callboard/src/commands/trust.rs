@@ -17,9 +17,14 @@ pub fn run(args: &Trust, environment: &Environment) -> Result<(), Failure> {
     let data = std::path::absolute(&data).map_err(io)?;
     // a directory that is absent has no authority to trust
     std::fs::metadata(&data).map_err(io)?;
-    authority::kept(&data, clock::wall())?;
+    let authority = authority::kept(&data, clock::wall())?;
+    let spki = authority.spki_sha256();
     let path = data.join(authority::CERTIFICATE);
-    let text = TEXT.replace("CA.PEM", &path.display().to_string());
+    let text = if args.spki {
+        spki + "\n"
+    } else {
+        TEXT.replace("CA.PEM", &path.display().to_string()).replace("SPKI", &spki)
+    };
     out::text(&text).map_err(|error| Failure::stdout(&error))
 }
 
@@ -28,8 +33,13 @@ The certificate of this data directory's local authority:
 
     CA.PEM
 
-Who trusts it believes Callboard to be vod.tencentcloudapi.com, *.myqcloud.com and vod2.qcloud.com; it
-is good for no other name. Its key never leaves the directory.
+Who trusts it believes Callboard to be vod.tencentcloudapi.com, *.myqcloud.com, vod2.qcloud.com and
+vod2.dnsv1.com; it is good for no other name. Its key never leaves the directory.
+
+A Chromium for one try needs no proxy to be set and nothing to be undone:
+
+    callboard run -- chromium --user-data-dir=/tmp/callboard-browser \\
+        --ignore-certificate-errors-spki-list=SPKI http://localhost:3000/
 
 A proxy to set by hand, as long as this runs:
 

@@ -11,7 +11,7 @@ mod delivery;
 mod events;
 mod history;
 pub(crate) mod keys;
-mod library;
+pub(crate) mod library;
 mod modify;
 mod signing;
 
@@ -154,6 +154,19 @@ impl Gateway {
                 classes::describe(self.library(), gate.app(request.sub_app_id).await?).await
             }
         }
+    }
+}
+
+impl Gateway {
+    /// The application that a caller names, if its key may carry out that action there. For what is asked
+    /// in other ways than by an action.
+    pub(crate) async fn application_for(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        sub_app_id: Option<u64>,
+    ) -> Result<Arc<Application>, ApiError> {
+        Gate { gateway: self, caller, action }.application(sub_app_id).await
     }
 }
 

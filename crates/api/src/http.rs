@@ -1,7 +1,7 @@
 //! Requests to answers: which surface a request is for, and what an API answer looks like.
 //!
-//! One port carries three surfaces, told apart by content: a COS request by its q-sign key, media by
-//! the path, everything else is API 3.0. An API answer has HTTP status 200 even when it is an error,
+//! One port carries four surfaces, told apart by content: a COS request by its q-sign key, media and the
+//! API of the upload SDKs by the path, everything else is API 3.0. An API answer has HTTP status 200 even when it is an error,
 //! and `Content-Type: application/json` to the letter: with anything else the Python SDK takes an
 //! error for a success, and six SDKs lose the code of an error with another status (facts/api3.md
 //! section 0).
@@ -25,7 +25,7 @@ use crate::body::{self, BodyError};
 use crate::caller::Caller;
 use crate::seats::Seat;
 use crate::server::Response;
-use crate::{Gateway, cos, files, params};
+use crate::{Gateway, cors, cos, files, params, ugc};
 
 /// A request as hyper delivers it.
 pub(crate) type Incoming = Request<hyper::body::Incoming>;
@@ -35,12 +35,30 @@ const TRACE_ID: &str = "x-tc-traceid";
 /// Answers any request.
 pub(crate) async fn handle(gateway: &Gateway, seat: &Seat, request: Incoming) -> Response {
     let (parts, body) = request.into_parts();
-    if cos::is_cos(&parts) {
-        return cos::handle(gateway.library(), seat, &parts, Body::new(body)).await;
+    let is_media = files::is_media(parts.uri.path());
+    let settings = gateway.settings();
+    if cors::is_preflight(&parts) {
+        return if is_media {
+            settings.media_origins.preflight(cors::MEDIA, &parts.headers)
+        } else {
+            settings.upload_origins.preflight(cors::UPLOAD, &parts.headers)
+        };
     }
-    if files::is_media(parts.uri.path()) {
+    if cos::is_cos(&parts) {
+        let mut response = cos::handle(gateway.library(), seat, &parts, Body::new(body)).await;
+        settings.upload_origins.apply(cors::UPLOAD, &parts.headers, &mut response);
+        return response;
+    }
+    if ugc::is_ugc(&parts) {
+        let mut response = ugc::handle(gateway, seat, &parts, body).await;
+        settings.upload_origins.apply(cors::UPLOAD, &parts.headers, &mut response);
+        return response;
+    }
+    if is_media {
         seat.serve();
-        return files::handle(gateway.library(), &parts).await;
+        let mut response = files::handle(gateway.library(), &parts).await;
+        settings.media_origins.apply(cors::MEDIA, &parts.headers, &mut response);
+        return response;
     }
     if is_api(&parts) {
         return api(gateway, seat, parts, body).await;
@@ -131,7 +149,7 @@ async fn call(
 }
 
 /// The cause of a failure, which the caller is not told, with all that lies beneath it.
-fn log_cause(error: &ApiError) {
+pub(crate) fn log_cause(error: &ApiError) {
     let Some(cause) = &error.cause else { return };
     let mut text = cause.to_string();
     let mut next = cause.source();

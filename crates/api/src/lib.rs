@@ -4,6 +4,7 @@
 //! socket ─ server ─▶ http ─▶ auth ─▶ rate ─▶ wire (schema) ─▶ actions ─▶ Backend, Library
 //!                      │      who        how often               what
 //!                      ├─▶ cos     a request signed with an upload session's key
+//!                      ├─▶ ugc     a call of an upload SDK that has a signature instead of a key
 //!                      └─▶ files   /media/…
 //! ```
 //!
@@ -16,6 +17,7 @@ mod auth;
 mod body;
 pub mod bootstrap;
 mod caller;
+mod cors;
 mod cos;
 mod faults;
 mod files;
@@ -32,9 +34,11 @@ mod server;
 mod settings;
 mod spelling;
 mod tls;
+mod ugc;
 
 pub use bootstrap::{Bootstrap, BootstrapError, ConfiguredApplication, RootKey};
 pub use caller::Caller;
+pub use cors::Origins;
 pub use gateway::{Gateway, GatewayParts};
 pub use rate::RateLimits;
 pub use server::{serve, serve_router};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{AppId, limits};
 
+use crate::cors::Origins;
 use crate::rate::RateLimits;
 
 /// What PullEvents answers when nothing came (`pull.empty`).
@@ -36,6 +37,10 @@ pub struct Settings {
     pub pull_empty: PullEmpty,
     /// Calls a second, by action.
     pub rates: RateLimits,
+    /// Web pages that may read media (`media.cors_origins`).
+    pub media_origins: Origins,
+    /// Web pages that may upload (`media.upload_cors_origins`).
+    pub upload_origins: Origins,
     /// What one connection and one request may cost.
     pub transport: Transport,
 }
@@ -93,6 +98,8 @@ impl Settings {
             pull_wait_ms: limits::PULL_WAIT_MS,
             pull_empty: PullEmpty::default(),
             rates: RateLimits::default(),
+            media_origins: Origins::default(),
+            upload_origins: Origins::default(),
             transport: Transport::default(),
         }
     }

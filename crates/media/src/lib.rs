@@ -36,6 +36,7 @@ mod record;
 mod render;
 mod session;
 mod settings;
+mod spent;
 mod staging;
 mod sweep;
 mod upload;

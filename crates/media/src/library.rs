@@ -60,6 +60,8 @@ pub struct Library {
     pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
     /// When the sessions were last looked at.
     pub(crate) looked: Mutex<Option<Mono>>,
+    /// When the used signatures were last looked at.
+    pub(crate) looked_at_spent: Mutex<Option<Mono>>,
     /// Destroyed applications that have been swept since the start.
     pub(crate) emptied: Mutex<HashSet<AppId>>,
 }
@@ -93,6 +95,7 @@ impl Library {
             sweeping: tokio::sync::Mutex::default(),
             overdue: Mutex::default(),
             looked: Mutex::default(),
+            looked_at_spent: Mutex::default(),
             emptied: Mutex::default(),
         })
     }

@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: signatures. The surface checks them with the key of the grant.
 
+mod resume;
+
 use std::fmt;
 
 use model::{AppId, Application, ApplicationStatus, FileId, Naming, Sealed, limits};

@@ -35,6 +35,7 @@ impl Library {
         let mut first = FirstError::default();
         first.note(self.sweep_destroyed().await);
         first.note(self.sweep_sessions().await);
+        first.note(self.sweep_spent().await);
         first.note(self.sweep_staging().await);
         first.note(self.sweep_garbage().await);
         first.into()

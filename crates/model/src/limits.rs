@@ -82,6 +82,8 @@ pub const GET_QUERY_BYTES_MAX: usize = 32 * 1024;
 pub const V1_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a TC3 POST body (documented: 10 MB).
 pub const TC3_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Bytes of a call of the upload SDKs: the longest signature and a few names.
+pub const UGC_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a request's header block: twice the largest query plus the signed headers.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Milliseconds until a request's header block must be complete: stops slow drips.

@@ -29,11 +29,13 @@ pub enum RecordKind {
     Stream,
     /// A path that an upload or a media has taken; `id` is the key of the object there, or to come.
     Path,
+    /// A client upload signature for one use that was used; `id` is its digest.
+    Signature,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Application,
         Self::Key,
         Self::Session,
@@ -43,6 +45,7 @@ impl RecordKind {
         Self::Task,
         Self::Stream,
         Self::Path,
+        Self::Signature,
     ];
 
     /// The number the store keeps.
@@ -57,6 +60,7 @@ impl RecordKind {
             Self::Task => 7,
             Self::Stream => 8,
             Self::Path => 9,
+            Self::Signature => 10,
         }
     }
 

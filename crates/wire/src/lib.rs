@@ -14,6 +14,7 @@ pub mod params;
 pub mod reply;
 pub mod spec;
 mod text;
+pub mod ugc;
 mod wording;
 
 pub use action::{Action, ActionName, EventState};

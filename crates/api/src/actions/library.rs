@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use media::manifest::{self, ManifestType};
-use media::{ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, Library};
+use media::{Applied, ApplyError, CommitUploadError, DeleteError, DescribeError, Fault, Library};
 use model::{AppId, Application};
 use wire::action::{
     ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
@@ -23,10 +23,24 @@ pub(crate) async fn apply_upload(
     request: ApplyUpload,
 ) -> Result<Reply, ApiError> {
     let applied = library.apply(application, &request).await.map_err(apply_error)?;
+    Ok(place_and_key(applied))
+}
+
+/// An upload that goes on: its place and key once more.
+pub(crate) async fn resume_upload(
+    library: &Library,
+    application: &Application,
+    vod_session_key: &str,
+) -> Result<Reply, ApiError> {
+    let resumed = library.resume(application, vod_session_key).await.map_err(commit_error)?;
+    Ok(place_and_key(resumed))
+}
+
+fn place_and_key(applied: Applied) -> Reply {
     let expired_time = applied.expires_s();
     let session = applied.session;
     let rooted = |key: String| format!("/{key}");
-    Ok(Reply::ApplyUpload(ApplyUploadReply {
+    Reply::ApplyUpload(ApplyUploadReply {
         storage_bucket: session.bucket,
         storage_region: session.region,
         vod_session_key: Secret(applied.vod_session_key),
@@ -38,7 +52,7 @@ pub(crate) async fn apply_upload(
             token: Secret(applied.token),
             expired_time,
         },
-    }))
+    })
 }
 
 /// CommitUpload: the upload becomes a media.
@@ -171,7 +185,7 @@ pub(super) fn sentence(error: &dyn std::error::Error) -> String {
 }
 
 /// The machine failed.
-pub(super) fn broken(fault: Fault) -> ApiError {
+pub(crate) fn broken(fault: Fault) -> ApiError {
     if fault.is_disk_full() {
         return faults::backend(queue::BackendError::DiskFull).because(fault);
     }

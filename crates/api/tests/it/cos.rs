@@ -11,7 +11,7 @@ use crate::server::{NOW_S, Server};
 const MIB: usize = 1024 * 1024;
 
 /// An upload session as a client sees it.
-struct Upload {
+pub(crate) struct Upload {
     applied: Value,
     /// Seconds by which the client's clock differs.
     skew_s: i64,
@@ -23,6 +23,11 @@ impl Upload {
     async fn new(server: &Server) -> Self {
         let applied = server.call("ApplyUpload", json!({"MediaType": "mp4"})).await;
         assert_eq!(code(&applied), "OK", "{applied}");
+        Self::of(applied)
+    }
+
+    /// Of what ApplyUpload has answered.
+    pub(crate) const fn of(applied: Value) -> Self {
         Self { applied, skew_s: 0, headers: &["host"] }
     }
 
@@ -45,11 +50,11 @@ impl Upload {
     }
 
     /// A request to the session's bucket by its virtual host, signed and with the token.
-    fn request(&self, method: &str, target: &str) -> Message {
+    pub(crate) fn request(&self, method: &str, target: &str) -> Message {
         self.sign(self.plain(method, target))
     }
 
-    fn plain(&self, method: &str, target: &str) -> Message {
+    pub(crate) fn plain(&self, method: &str, target: &str) -> Message {
         Message::new(method, target)
             .with("Host", &self.host())
             .with("x-cos-security-token", self.secret("Token"))

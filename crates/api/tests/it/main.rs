@@ -32,3 +32,4 @@ mod signing;
 mod start;
 mod traps;
 mod types;
+mod ugc;

@@ -79,6 +79,8 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
     check.push(&settings.push)?;
     check.limits(&settings.limits)?;
     check.span("media.session_life", settings.media.session_life, 60_000, 7 * 24 * 3_600_000)?;
+    check.origins("media.cors_origins", &settings.media.cors_origins)?;
+    check.origins("media.upload_cors_origins", &settings.media.upload_cors_origins)?;
     if let Err(error) = settings.log.level.parse::<EnvFilter>() {
         return Err(check.refuse("log.level", &error.to_string()));
     }
@@ -223,6 +225,24 @@ impl Check<'_> {
         push.allow_targets.iter().map(read).collect()
     }
 
+    /// Origins as browsers write them, because they are compared to the letter; or `*` alone.
+    fn origins(&self, name: &str, origins: &[String]) -> Result<(), ConfigError> {
+        if origins == ["*"] {
+            return Ok(());
+        }
+        for text in origins {
+            let url = Url::parse(text);
+            let plain = url.is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.origin().ascii_serialization() == *text
+            });
+            let example = "write it as browsers do, such as https://www.example.com or \
+                           http://localhost:3000, or [\"*\"] for any";
+            self.that(name, plain, &format!("`{text}` is no origin; {example}"))?;
+        }
+        Ok(())
+    }
+
     fn limits(&self, limits: &Limits) -> Result<(), ConfigError> {
         for action in limits.per_second.keys() {
             let known = wire::spec::spec().action(action).is_some();
@@ -328,6 +348,13 @@ mod tests {
             ("push.client_certificate", |s| s.push.client_key = "own.key".into()),
             ("push.proxy", |s| s.push.proxy = "proxy:3128".to_owned()),
             ("push.allow_targets", |s| s.push.allow_targets = vec!["10.0.0.0/33".to_owned()]),
+            ("media.cors_origins", |s| s.media.cors_origins = vec!["localhost:3000".to_owned()]),
+            ("media.cors_origins", |s| {
+                s.media.cors_origins = vec!["https://a".to_owned(), "*".to_owned()];
+            }),
+            ("media.upload_cors_origins", |s| {
+                s.media.upload_cors_origins = vec!["https://A.example:443/".to_owned()];
+            }),
             ("limits.per_second", |s| {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);
             }),

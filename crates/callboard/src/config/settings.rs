@@ -252,12 +252,21 @@ pub struct Media {
     pub ffprobe: String,
     /// How long an upload's temporary keys are valid.
     pub session_life: Span,
+    /// Origins of web pages that may read media; `*`: any.
+    pub cors_origins: Vec<String>,
+    /// Origins of web pages that may upload; `*`: any.
+    pub upload_cors_origins: Vec<String>,
 }
 
 impl Default for Media {
     fn default() -> Self {
         let life = u64::try_from(limits::SESSION_LIFE_S).unwrap_or(24 * 3600);
-        Self { ffprobe: "auto".to_owned(), session_life: Span::from_ms(life * 1000) }
+        Self {
+            ffprobe: "auto".to_owned(),
+            session_life: Span::from_ms(life * 1000),
+            cors_origins: Vec::new(),
+            upload_cors_origins: Vec::new(),
+        }
     }
 }
 

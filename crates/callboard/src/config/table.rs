@@ -190,6 +190,22 @@ pub const SETTINGS: &[Setting] = &[
         name: "media.session_life",
         words: &["How long the temporary keys of ApplyUpload are valid."],
     },
+    Setting {
+        name: "media.cors_origins",
+        words: &[
+            "Origins of web pages that may read media files, such as [\"https://www.example.com\"];",
+            "[\"*\"] is every page. A player with Media Source Extensions needs it, a plain <video>",
+            "does not.",
+        ],
+    },
+    Setting {
+        name: "media.upload_cors_origins",
+        words: &[
+            "Origins of web pages that may upload, with vod-js-sdk-v6 or the COS SDK for browsers, such",
+            "as [\"http://localhost:3000\"]; [\"*\"] is every page. Who may upload what is decided by",
+            "signatures all the same.",
+        ],
+    },
     Setting { name: "log.format", words: &["\"text\" for people, \"json\" for machines."] },
     Setting {
         name: "log.level",

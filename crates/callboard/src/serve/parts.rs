@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts, Tls};
+use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayParts, Origins, Tls};
 use client::Key;
 use egress::Policy;
 use media::probe::{Probe, ProbeLimits, ProbeTools};
@@ -212,6 +212,8 @@ pub(super) fn gateway(
         Empty::Error => api::PullEmpty::Error,
         Empty::List => api::PullEmpty::List,
     };
+    settings.media_origins = origins(&config.media.cors_origins);
+    settings.upload_origins = origins(&config.media.upload_cors_origins);
     let limits = config.per_second.iter();
     settings.rates = api::RateLimits(limits.map(|(a, n)| (a.clone(), u64::from(*n))).collect());
     Gateway::new(GatewayParts {
@@ -224,6 +226,14 @@ pub(super) fn gateway(
         observer: Arc::clone(&base.observer),
         settings,
     })
+}
+
+fn origins(listed: &[String]) -> Origins {
+    match listed {
+        [] => Origins::None,
+        [any] if any == "*" => Origins::Any,
+        listed => Origins::Listed(listed.to_vec()),
+    }
 }
 
 /// The push worker over the way out.

@@ -1,6 +1,8 @@
 //! The real binary as its users meet it: official clients, crashes, large uploads.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod ci;
 #[cfg(test)]
 mod clients;

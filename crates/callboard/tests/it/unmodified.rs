@@ -66,7 +66,7 @@ impl Media {
 }
 
 /// The command under `callboard run`.
-fn behind(server: &Server, command: &Command) -> Command {
+pub(crate) fn behind(server: &Server, command: &Command) -> Command {
     let command = command.as_std();
     let mut run = Command::new(env!("CARGO_BIN_EXE_callboard"));
     run.arg("run").arg("--data").arg(server.data()).arg("--");

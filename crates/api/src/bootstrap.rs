@@ -257,7 +257,7 @@ fn write(application: &Application, version: Option<u64>) -> Result<Commit, Boot
     let body = serde_json::to_vec(application)?;
     Ok(Commit {
         expect: vec![(key.clone(), version)],
-        put: vec![RecordPut { key, body: body.into(), terms: Vec::new() }],
+        put: vec![RecordPut { key, body: body.into(), terms: Vec::new(), listing: None }],
         ..Commit::default()
     })
 }

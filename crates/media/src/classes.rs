@@ -82,13 +82,18 @@ fn parent_term(parent: i64) -> Term {
 
 impl Class {
     fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: record::body(self), terms: vec![parent_term(self.parent)] }
+        RecordPut {
+            key,
+            body: record::body(self),
+            terms: vec![parent_term(self.parent)],
+            listing: None,
+        }
     }
 }
 
 impl Tree {
     fn put(self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: record::body(&self), terms: Vec::new() }
+        RecordPut { key, body: record::body(&self), terms: Vec::new(), listing: None }
     }
 }
 

@@ -169,6 +169,7 @@ impl Library {
             description: String::new(),
             tags: Vec::new(),
             forbidden: false,
+            bytes: session.bytes,
             created: now,
             updated: now,
             meta,

@@ -118,7 +118,8 @@ impl Library {
                 delete.extend(media.paths(app));
             } else {
                 delete.extend(media.cover_path(app));
-                let left = Media { original: None, cover: None, updated: self.now(), ..media };
+                let left =
+                    Media { original: None, cover: None, bytes: 0, updated: self.now(), ..media };
                 put.push(left.put(key.clone()));
             }
         }

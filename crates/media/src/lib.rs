@@ -23,6 +23,7 @@ mod forbid;
 mod hls;
 mod incoming;
 mod library;
+mod listing;
 pub mod manifest;
 mod metadata;
 mod modify;

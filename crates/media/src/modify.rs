@@ -145,6 +145,7 @@ impl Library {
             let old_key = record::object_key(key.app, &old);
             let old: Option<(Object, u64)> = self.one(old_key.clone()).await?;
             if let Some((old, version)) = old {
+                media.bytes = media.bytes.saturating_sub(old.size);
                 commit.expect.push((old_key.clone(), Some(version)));
                 commit.delete.push(old_key);
                 commit.garbage.push(old.stored);
@@ -155,6 +156,7 @@ impl Library {
         commit.expect.push((new_key.clone(), None));
         commit.put.push(cover.object.put(new_key));
         commit.swept.push(cover.object.stored.clone());
+        media.bytes = media.bytes.saturating_add(cover.object.size);
         media.cover = Some(path);
         if let Some(taken) = media.cover_path(key.app) {
             commit.expect.push((taken.clone(), None));

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::classes;
+use crate::listing;
 use crate::probe::MetaData;
 
 /// Characters of a VodSessionKey in the log.
@@ -151,6 +152,8 @@ pub(crate) struct Media {
     pub tags: Vec<String>,
     /// Whether ForbidMediaDistribution keeps it from being served.
     pub forbidden: bool,
+    /// Bytes of all its objects, covers included.
+    pub bytes: u64,
     /// When it was committed.
     pub created: Timestamp,
     /// When it last changed.
@@ -196,26 +199,32 @@ pub(crate) fn class_term(class: i64) -> Term {
 
 impl Session {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: body(self), terms: vec![secret_id_term(&self.secret_id)] }
+        RecordPut {
+            key,
+            body: body(self),
+            terms: vec![secret_id_term(&self.secret_id)],
+            listing: None,
+        }
     }
 }
 
 impl Object {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: body(self), terms: vec![file_term(self.file)] }
+        RecordPut { key, body: body(self), terms: vec![file_term(self.file)], listing: None }
     }
 }
 
 impl Path {
     pub(crate) fn put(self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: body(&self), terms: Vec::new() }
+        RecordPut { key, body: body(&self), terms: Vec::new(), listing: None }
     }
 }
 
 impl Media {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         let class = Some(self.about.class_id).filter(|class| *class != classes::UNFILED);
-        RecordPut { key, body: body(self), terms: class.map(class_term).into_iter().collect() }
+        let terms = class.map(class_term).into_iter().collect();
+        RecordPut { key, body: body(self), terms, listing: Some(listing::of(self)) }
     }
 }
 

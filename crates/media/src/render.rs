@@ -9,6 +9,7 @@ use wire::event::task::{
 
 use crate::catalogue;
 use crate::classes::Label;
+use crate::listing;
 use crate::probe::{MetaData, VideoStream};
 use crate::record::Media;
 use crate::settings::Settings;
@@ -62,7 +63,7 @@ pub(crate) fn basic_info(
         tag_set: media.tags.clone(),
         vid: file,
         category: category.map_or("", catalogue::Category::name).to_owned(),
-        status: if media.forbidden { "Forbidden" } else { "Normal" }.to_owned(),
+        status: listing::status(media.forbidden).to_owned(),
         storage_class: "STANDARD".to_owned(),
     }
 }

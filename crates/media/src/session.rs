@@ -135,7 +135,7 @@ impl Library {
         let key = RecordKey::application(app);
         let body = record::body(&application);
         commit.expect.push((key.clone(), Some(found.version)));
-        commit.put.push(RecordPut { key, body, terms: Vec::new() });
+        commit.put.push(RecordPut { key, body, terms: Vec::new(), listing: None });
         Ok(())
     }
 

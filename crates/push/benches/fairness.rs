@@ -114,7 +114,7 @@ async fn point(store: &Store, app: AppId, url: String) {
     let config = EventConfig { notification_url: url, ..EventConfig::default() };
     let application = Application { config, ..Application::new(app, "bench", Timestamp(0)) };
     let body = serde_json::to_vec(&application).unwrap().into();
-    let put = RecordPut { key: RecordKey::application(app), body, terms: vec![] };
+    let put = RecordPut { key: RecordKey::application(app), body, terms: vec![], listing: None };
     store.commit(Commit { put: vec![put], ..Commit::default() }).await.unwrap();
 }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use model::{AppId, Application, EventId, EventKind, Handle, NewEvent, Timestamp};
 
 use crate::history::{Attempt, EventDetail, EventPage, EventQuery};
+use crate::listing::{SearchPage, SearchQuery, Tally, TallyQuery};
 use crate::record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
 use crate::state::{Reason, State};
 
@@ -26,6 +27,14 @@ pub trait Backend: Debug + Send + Sync {
 
     /// A page of records.
     async fn find(&self, query: RecordQuery) -> Result<RecordPage, BackendError>;
+
+    /// A page of the records that meet every condition, and how many they are. Every commit that was
+    /// answered before is seen.
+    async fn search(&self, query: SearchQuery) -> Result<SearchPage, BackendError>;
+
+    /// How many records there are and what a number of theirs adds up to, word by word of a field;
+    /// records without such a word do not count. In the order of words.
+    async fn tally(&self, query: TallyQuery) -> Result<Vec<Tally>, BackendError>;
 
     /// An application with its configuration and the version of its record; from memory, so it may
     /// be asked before each send. Destroyed applications are still found.

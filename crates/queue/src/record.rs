@@ -8,6 +8,8 @@
 use bytes::Bytes;
 use model::AppId;
 
+use crate::listing::Listing;
+
 /// What a record is. Codes are stored and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RecordKind {
@@ -62,6 +64,11 @@ impl RecordKind {
             Self::Path => 9,
             Self::Signature => 10,
         }
+    }
+
+    /// Whether records of this kind may have a [`Listing`].
+    pub const fn is_listed(self) -> bool {
+        matches!(self, Self::Media)
     }
 
     /// The kind with that stored number.
@@ -123,6 +130,8 @@ pub struct RecordPut {
     pub body: Bytes,
     /// What it is found by.
     pub terms: Vec<Term>,
+    /// What it is searched by; only of kinds that are [listed](RecordKind::is_listed).
+    pub listing: Option<Listing>,
 }
 
 /// Asks for records of one kind, in the order of application and id.

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::facts::{Append, Digest, Fact};
 use crate::shared::Shared;
-use crate::{blocks, lives, sql, unsql};
+use crate::{blocks, listings, lives, sql, unsql};
 
 /// What the commands of a group before this one will have done once it is committed.
 #[derive(Debug)]
@@ -71,7 +71,9 @@ pub(crate) fn commit(
     let mut facts = Vec::with_capacity(commit.events.len() + commit.put.len());
     let mut configured = HashMap::new();
     for put in &commit.put {
-        let version = version(db, &put.key)?.unwrap_or(0) + 1;
+        let before = version(db, &put.key)?;
+        let version = before.unwrap_or(0) + 1;
+        let was = if before.is_some() { listed(db, &put.key)? } else { None };
         let (key, body) = (put.key.clone(), put.body.clone());
         if key.kind == RecordKind::Application {
             let application = Arc::new(parse_application(&key, &body)?);
@@ -81,9 +83,12 @@ pub(crate) fn commit(
             }
             facts.push(Fact::Configure { application, version });
         }
-        facts.push(Fact::Put { key, version, body, terms: put.terms.clone() });
+        let (terms, listing) = (put.terms.clone(), put.listing.clone().map(Box::new));
+        facts.push(Fact::Put { key, version, body, terms, was, listing });
     }
-    facts.extend(commit.delete.iter().cloned().map(Fact::Delete));
+    for key in &commit.delete {
+        facts.push(Fact::Delete { key: key.clone(), was: listed(db, key)? });
+    }
     facts.extend(commit.garbage.iter().cloned().map(Fact::Garbage));
     facts.extend(commit.swept.iter().cloned().map(Fact::Swept));
     let published = events(db, shared, pending, (&commit.events, &configured), &mut facts)?;
@@ -237,6 +242,11 @@ fn version(db: &Connection, key: &RecordKey) -> rusqlite::Result<Option<u64>> {
     let version: Option<i64> =
         db.prepare_cached(select)?.query_row(row, |row| row.get(0)).optional()?;
     Ok(version.map(unsql))
+}
+
+/// When a record is listed; none: it is not.
+fn listed(db: &Connection, key: &RecordKey) -> rusqlite::Result<Option<i64>> {
+    if key.kind.is_listed() { listings::time(db, key) } else { Ok(None) }
 }
 
 /// A record that has a term.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{AppId, Application, FileId, Seq, Timestamp};
-use queue::{Attempt, Entry, Mark, RecordKey, Route, Steady, Term};
+use queue::{Attempt, Entry, Listing, Mark, RecordKey, Route, Steady, Term};
 
 use crate::lives::Later;
 
@@ -20,14 +20,21 @@ pub(crate) enum Fact {
     Delay { entry: Entry, due: Steady },
     /// An attempt was made.
     Attempt { seq: Seq, attempt: Attempt },
-    /// A record has this body.
-    Put { key: RecordKey, version: u64, body: Bytes, terms: Vec<Term> },
+    /// A record has this body. `was`: the time at which it was listed before.
+    Put {
+        key: RecordKey,
+        version: u64,
+        body: Bytes,
+        terms: Vec<Term>,
+        was: Option<i64>,
+        listing: Option<Box<Listing>>,
+    },
     /// An application is configured like this: what the engine takes from a record.
     Configure { application: Arc<Application>, version: u64 },
     /// Whatever of an application waits for a retry is due: its configuration leads elsewhere.
     Hasten(AppId),
-    /// A record is gone.
-    Delete(RecordKey),
+    /// A record is gone. `was`: the time at which it was listed.
+    Delete { key: RecordKey, was: Option<i64> },
     /// An object is not referred to any more.
     Garbage(String),
     /// An object is gone from the disk.

@@ -22,6 +22,7 @@ mod facts;
 mod give_up;
 mod history;
 mod lease;
+mod listings;
 mod lives;
 mod lock;
 mod offsets;

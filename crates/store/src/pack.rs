@@ -22,8 +22,19 @@ impl Packer {
         }
     }
 
+    /// Appends a text, its length first.
+    pub(crate) fn put_text(&mut self, text: &str) -> &mut Self {
+        self.put(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        self.bytes.extend_from_slice(text.as_bytes());
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -58,6 +69,14 @@ impl<'a> Unpacker<'a> {
             }
         }
         None
+    }
+
+    /// The next text; none if the bytes end or make no text.
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        let len = usize::try_from(self.get()?).ok()?;
+        let (text, rest) = self.bytes.as_slice().split_at_checked(len)?;
+        self.bytes = rest.iter();
+        std::str::from_utf8(text).ok()
     }
 }
 

@@ -81,6 +81,14 @@ const TABLES: &str = "
         PRIMARY KEY (kind, name, value, app, id)
     ) WITHOUT ROWID;
     CREATE INDEX term_of ON term (kind, app, id);
+    CREATE TABLE listing (
+        kind INTEGER NOT NULL,
+        app INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        row BLOB NOT NULL,
+        PRIMARY KEY (kind, app, id)
+    ) WITHOUT ROWID;
     CREATE TABLE dedupe (
         n INTEGER PRIMARY KEY,
         app INTEGER NOT NULL,

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use crate::cache::Cache;
+use crate::listings::Listings;
 use crate::readers::Readers;
 
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Mutex<Engine>,
     pub(crate) cache: Mutex<Cache>,
     pub(crate) readers: Readers,
+    pub(crate) listings: Listings,
     pub(crate) anchor: Anchor,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
@@ -86,6 +88,7 @@ impl Shared {
             engine: Mutex::new(engine),
             cache: Mutex::default(),
             readers,
+            listings: Listings::default(),
             anchor,
             clock,
             observer,

@@ -13,7 +13,7 @@ use queue::{
     Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, Engine,
     EngineSettings, EventDetail, EventPage, EventQuery, Health, LeaseError, LeaseRequest, Leased,
     Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, ReplayError,
-    ReplayRequest, Replayed, Settled, Settlement,
+    ReplayRequest, Replayed, SearchPage, SearchQuery, Settled, Settlement, Tally, TallyQuery,
 };
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -28,7 +28,7 @@ use crate::schema::{self, FORMAT};
 use crate::shared::Shared;
 use crate::wal::{self, Wal};
 use crate::writer::{COMMANDS_WAITING_MAX, Command, Writer};
-use crate::{history, lease, records, replay, slices};
+use crate::{history, lease, listings, records, replay, slices};
 
 /// Milliseconds by which the wall clock may be ahead of the last moment on record: 30 days.
 const LEAP_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -251,6 +251,16 @@ impl Backend for Store {
         self.shared.readers.read(move |db| records::find(db, &query)).await
     }
 
+    async fn search(&self, query: SearchQuery) -> Result<SearchPage, BackendError> {
+        self.shared.status.check()?;
+        listings::search(&self.shared, query).await
+    }
+
+    async fn tally(&self, query: TallyQuery) -> Result<Vec<Tally>, BackendError> {
+        self.shared.status.check()?;
+        listings::tally(&self.shared, query).await
+    }
+
     async fn application(&self, app: AppId) -> Result<Option<Configured>, BackendError> {
         Ok(self.shared.engine().application(app).cloned())
     }
@@ -332,6 +342,7 @@ impl Backend for Store {
     async fn tick(&self) -> Result<(), BackendError> {
         let now = self.shared.steady();
         let woken = self.shared.engine().advance(now);
+        self.shared.listings.forget(now);
         self.shared.wake(&woken);
         let upkept = self.ask(Command::Upkeep).await?;
         upkept.and(self.seal().await)

@@ -5,6 +5,7 @@ use queue::{Mark, RecordKey, Route, Term};
 use rusqlite::{Connection, Result};
 
 use crate::facts::{Append, Fact};
+use crate::listings;
 use crate::lives;
 use crate::pack::Packer;
 use crate::{sql, unsql};
@@ -37,15 +38,25 @@ pub(crate) fn write(db: &Connection, fact: &Fact, settle: &mut Packer) -> Result
             ))?;
             Ok(())
         }
-        Fact::Put { key, version, body, terms } => write_record(db, key, *version, body, terms),
+        Fact::Put { key, version, body, terms, was, listing } => {
+            write_record(db, key, *version, body, terms)?;
+            match (listing, was) {
+                (Some(listing), _) => listings::put(db, key, listing),
+                (None, Some(_)) => listings::delete(db, key),
+                (None, None) => Ok(()),
+            }
+        }
         Fact::Configure { .. } => Ok(()),
         Fact::Hasten(app) => {
             // no entry has the number 0
             settle.put(0).put(app.0);
             Ok(())
         }
-        Fact::Delete(key) => {
+        Fact::Delete { key, was } => {
             delete_terms(db, key)?;
+            if was.is_some() {
+                listings::delete(db, key)?;
+            }
             let delete = "DELETE FROM record WHERE kind = ?1 AND app = ?2 AND id = ?3";
             db.prepare_cached(delete)?.execute((key.kind.code(), sql(key.app.0), &key.id))?;
             Ok(())

@@ -315,6 +315,7 @@ impl Writer {
 
     /// Applies what is on disk to the engine; the applications that were destroyed by it.
     pub(crate) fn apply(&mut self, facts: Vec<Fact>) -> Vec<AppId> {
+        self.shared.listings.apply(&facts);
         let now = self.shared.steady();
         let (mut woken, mut destroyed) = (BTreeSet::new(), Vec::new());
         let mut cached = Vec::new();
@@ -361,7 +362,7 @@ impl Writer {
                 Fact::Hasten(_)
                 | Fact::Attempt { .. }
                 | Fact::Put { .. }
-                | Fact::Delete(_)
+                | Fact::Delete { .. }
                 | Fact::Garbage(_)
                 | Fact::Swept(_) => {}
             }

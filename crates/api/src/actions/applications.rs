@@ -56,7 +56,7 @@ fn put(application: &Application, expected: Option<u64>) -> Result<Commit, ApiEr
     let body = serde_json::to_vec(application).map_err(ApiError::internal)?;
     Ok(Commit {
         expect: vec![(key.clone(), expected)],
-        put: vec![RecordPut { key, body: Bytes::from(body), terms: Vec::new() }],
+        put: vec![RecordPut { key, body: Bytes::from(body), terms: Vec::new(), listing: None }],
         ..Commit::default()
     })
 }

@@ -60,7 +60,7 @@ pub(super) async fn create(
 /// The record of a key.
 pub(crate) fn put(key: &ApiKey) -> serde_json::Result<RecordPut> {
     let body = Bytes::from(serde_json::to_vec(key)?);
-    Ok(RecordPut { key: RecordKey::key(&*key.secret_id), body, terms: Vec::new() })
+    Ok(RecordPut { key: RecordKey::key(&*key.secret_id), body, terms: Vec::new(), listing: None })
 }
 
 /// The policy with everything named once, and 0 made into the id of the default application.

@@ -209,7 +209,7 @@ async fn a_record_or_an_upload_that_cannot_be_swept_stops_no_start() {
         app: AppId(1_250_000_000),
         id: "unreadable".to_owned(),
     };
-    let put = vec![RecordPut { key, body: "no session".into(), terms: Vec::new() }];
+    let put = vec![RecordPut { key, body: "no session".into(), terms: Vec::new(), listing: None }];
     store.commit(Commit { put, ..Commit::default() }).await.unwrap();
     store.close().await.unwrap();
     drop(store);

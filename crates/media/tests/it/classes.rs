@@ -27,7 +27,12 @@ async fn file_under(world: &World, class: i64) -> String {
     let found = world.backend.get(vec![record.clone()]).await.unwrap().remove(0).unwrap();
     let mut session: Value = serde_json::from_slice(&found.body).unwrap();
     session["about"]["class_id"] = json!(class);
-    let put = vec![RecordPut { key: record, body: session.to_string().into(), terms: vec![] }];
+    let put = vec![RecordPut {
+        key: record,
+        body: session.to_string().into(),
+        terms: vec![],
+        listing: None,
+    }];
     world.backend.commit(Commit { put, ..Commit::default() }).await.unwrap();
     world.library.commit_upload(&application(APP), key).await.unwrap().file.to_string()
 }

@@ -72,10 +72,16 @@ async fn many_objects_go_in_steps_and_unreadable_ones_are_told() {
         key: object(format!("more/{n}")),
         body: one.body.clone(),
         terms: Vec::new(),
+        listing: None,
     };
     let mut put: Vec<_> = (0..5_000).map(like).collect();
     let body = b"no object".as_slice().into();
-    put.push(RecordPut { key: object("!unreadable".to_owned()), body, terms: Vec::new() });
+    put.push(RecordPut {
+        key: object("!unreadable".to_owned()),
+        body,
+        terms: Vec::new(),
+        listing: None,
+    });
     world.backend.commit(Commit { put, ..Commit::default() }).await.unwrap();
     destroy(&world).await;
     let error = world.library.tick().await.unwrap_err();

@@ -169,7 +169,8 @@ async fn what_cannot_be_swept_keeps_nothing_else_from_it() {
     std::fs::write(&broken, b"").unwrap();
     let session = |id: &str| RecordKey { kind: RecordKind::Session, app: APP, id: id.to_owned() };
     let body = b"no session".as_slice().into();
-    let unreadable = RecordPut { key: session("!unreadable"), body, terms: Vec::new() };
+    let unreadable =
+        RecordPut { key: session("!unreadable"), body, terms: Vec::new(), listing: None };
     let commit = Commit {
         delete: vec![session(&ended.vod_session_key)],
         put: vec![unreadable],

@@ -111,7 +111,7 @@ impl World {
     pub(crate) async fn put_application(&self, application: &Application) {
         let key = RecordKey::application(application.id);
         let body = serde_json::to_vec(application).unwrap().into();
-        let put = vec![RecordPut { key, body, terms: Vec::new() }];
+        let put = vec![RecordPut { key, body, terms: Vec::new(), listing: None }];
         self.backend.commit(Commit { put, ..Commit::default() }).await.unwrap();
     }
 

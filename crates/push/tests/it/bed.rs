@@ -139,7 +139,8 @@ impl Bed {
         let mut application = found.map_or_else(|| made(app), |found| (*found.application).clone());
         change(&mut application.config);
         let body = serde_json::to_vec(&application).unwrap().into();
-        let put = RecordPut { key: RecordKey::application(app), body, terms: vec![] };
+        let put =
+            RecordPut { key: RecordKey::application(app), body, terms: vec![], listing: None };
         self.store.commit(Commit { put: vec![put], ..Commit::default() }).await.unwrap();
     }
 

@@ -46,7 +46,8 @@ pub(crate) fn configuration(app: AppId, status: ApplicationStatus) -> Commit {
     let application =
         Application { status, config, ..Application::new(app, "bench", Timestamp(0)) };
     let body = serde_json::to_vec(&application).unwrap().into();
-    let put = vec![RecordPut { key: RecordKey::application(app), body, terms: vec![] }];
+    let put =
+        vec![RecordPut { key: RecordKey::application(app), body, terms: vec![], listing: None }];
     Commit { put, ..Commit::default() }
 }
 

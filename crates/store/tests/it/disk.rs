@@ -145,7 +145,7 @@ async fn in_history(bed: &Bed) -> usize {
 
 fn record(id: &str) -> RecordPut {
     let key = RecordKey { kind: RecordKind::Media, app: APP, id: id.to_owned() };
-    RecordPut { key, body: Bytes::from_static(b"{}"), terms: vec![] }
+    RecordPut { key, body: Bytes::from_static(b"{}"), terms: vec![], listing: None }
 }
 
 fn says_full(bed: &Bed) -> bool {

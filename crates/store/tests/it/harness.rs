@@ -121,7 +121,8 @@ impl Bed {
             found.map_or_else(|| pulling(app), |found| (*found.application).clone());
         change(&mut application);
         let body = serde_json::to_vec(&application).unwrap().into();
-        let put = RecordPut { key: RecordKey::application(app), body, terms: vec![] };
+        let put =
+            RecordPut { key: RecordKey::application(app), body, terms: vec![], listing: None };
         self.store.commit(Commit { put: vec![put], ..Commit::default() }).await.unwrap();
     }
 

@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod leasing;
 #[cfg(test)]
+mod listings;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod model;

@@ -121,7 +121,7 @@ impl Life {
             commit.delete.push(key.clone());
         } else {
             let body = Bytes::from(body.clone());
-            commit.put.push(RecordPut { key: key.clone(), body, terms: vec![] });
+            commit.put.push(RecordPut { key: key.clone(), body, terms: vec![], listing: None });
         }
         let news: Vec<New> = event_of.into_iter().collect();
         commit.events = news.iter().map(event).collect();

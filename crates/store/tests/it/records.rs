@@ -13,7 +13,7 @@ fn key(id: &str) -> RecordKey {
 }
 
 fn put(id: &str, body: &'static str, terms: Vec<Term>) -> RecordPut {
-    RecordPut { key: key(id), body: body.into(), terms }
+    RecordPut { key: key(id), body: body.into(), terms, listing: None }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ struct Library {
 
 fn put(kind: RecordKind, id: impl Into<String>, body: &Value) -> RecordPut {
     let key = RecordKey { kind, app: APP, id: id.into() };
-    RecordPut { key, body: body.to_string().into(), terms: Vec::new() }
+    RecordPut { key, body: body.to_string().into(), terms: Vec::new(), listing: None }
 }
 
 fn event(kind: EventKind, file: FileId, payload: &Value) -> NewEvent {
@@ -65,7 +65,7 @@ impl Library {
         let media = json!({ "original": KEY, "cover": null, "source": "Upload" });
         let commit = Commit {
             put: vec![
-                RecordPut { key, body, terms: Vec::new() },
+                RecordPut { key, body, terms: Vec::new(), listing: None },
                 put(RecordKind::Media, FILE.to_string(), &media),
                 put(RecordKind::Object, KEY, &object(FILE, STORED)),
             ],

@@ -31,7 +31,7 @@ struct Spent {
 
 impl Spent {
     fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: record::body(self), terms: Vec::new() }
+        RecordPut { key, body: record::body(self), terms: Vec::new(), listing: None }
     }
 }
 

@@ -67,6 +67,7 @@ impl Library {
                 if files.len() > limits::HLS_PLAYLISTS_MAX {
                     return Ok(None);
                 }
+                let mut segments = 0_usize;
                 for path in files {
                     let object = objects.get(path).ok_or_else(|| missing(path))?;
                     hls.playlist_bytes = hls.playlist_bytes.saturating_add(object.size);
@@ -77,6 +78,10 @@ impl Library {
                     else {
                         return Ok(None);
                     };
+                    segments = segments.saturating_add(playlist.segments.len());
+                    if segments > limits::HLS_SEGMENTS_MAX {
+                        return Ok(None);
+                    }
                     let is_preview = master.previews.contains(path);
                     hls.playlists.push(Named { playlist, is_preview });
                 }

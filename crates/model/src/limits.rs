@@ -162,6 +162,9 @@ pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
 /// Files that an uploaded master playlist may name: each is read and parsed within one CommitUpload.
 pub const HLS_PLAYLISTS_MAX: usize = 64;
+/// Segments of all playlists that a master playlist names: they are in memory together, and a day of
+/// ten variants in segments of 6 s has fewer.
+pub const HLS_SEGMENTS_MAX: usize = 200_000;
 /// Playlists of one media whose first segment is looked at: each takes a run of ffprobe, and real
 /// ladders have fewer variants and renditions.
 pub const HLS_SAMPLES_MAX: usize = 16;

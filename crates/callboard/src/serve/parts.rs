@@ -179,6 +179,9 @@ pub(super) fn library(launch: &Launch, base: &Base, public_url: &str) -> io::Res
         path => ProbeTools::detect(launch.search_path.as_deref()).with_ffprobe(path),
     };
     tracing::info!(ffprobe = ?tools.ffprobe(), "media are probed");
+    if !tools.is_confined() {
+        tracing::warn!("prlimit is not there: ffprobe runs without limits on memory and files");
+    }
     let mut settings = media::Settings::new(public_url, config.app_id);
     settings.session_life_s =
         i64::try_from(config.media.session_life.ms() / 1000).unwrap_or(i64::MAX);

@@ -51,6 +51,12 @@ impl ProbeTools {
         self.ffprobe.as_deref()
     }
 
+    /// Whether ffprobe, if there is one, is kept within its limits on memory, processor time and
+    /// files by a program that is there. Its time is limited all the same.
+    pub fn is_confined(&self) -> bool {
+        self.ffprobe.is_none() || self.prlimit.is_some()
+    }
+
     pub(super) fn prlimit(&self) -> Option<&Path> {
         self.prlimit.as_deref()
     }

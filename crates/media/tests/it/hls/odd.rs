@@ -78,6 +78,24 @@ async fn segments_that_are_no_media_have_sums_only() {
 }
 
 #[tokio::test]
+async fn more_segments_than_memory_should_hold_are_not_looked_at() {
+    let made = Made::empty();
+    made.write("a.ts", "no media");
+    let segments = |count: usize| format!("#EXTM3U\n{}", "#EXTINF:1,\na.ts\n".repeat(count));
+    let master = |count: usize| -> String {
+        let variant = |n: usize| format!("#EXT-X-STREAM-INF:BANDWIDTH=1\nv{n}.m3u8\n");
+        format!("#EXTM3U\n{}", (0..count).map(variant).collect::<String>())
+    };
+    for n in 0..5 {
+        made.write(&format!("v{n}.m3u8"), segments(50_000));
+    }
+    made.write("index.m3u8", master(4));
+    assert!((duration(&made.meta_data().await) - 50_000.0).abs() < 1e-6);
+    made.write("index.m3u8", master(5));
+    assert_eq!(made.meta_data().await, Value::Null);
+}
+
+#[tokio::test]
 async fn ranges_beyond_the_file_are_no_error() {
     let made = Made::plain("-hls_flags single_file index.m3u8");
     let text = made.text("index.m3u8");

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use media::probe::{Probe, ProbeError, ProbeLimits, ProbeTools};
@@ -194,6 +195,75 @@ fn tools_are_found_in_absolute_directories_only() {
     stub.tell("nice", "not executable");
     let found = ProbeTools::detect(Some(stub.directory.path().as_os_str()));
     assert!(found.ffprobe().is_some());
+    assert!(!found.is_confined() && super::tools().is_confined());
+    assert!(ProbeTools::none().is_confined(), "there is nothing to confine");
     fs::remove_file(stub.path("nice")).unwrap();
     assert_eq!(found, ProbeTools::detect(Some(stub.directory.path().as_os_str())));
+}
+
+/// A film whose track says that its samples are in another file: an alias with an absolute path.
+fn film_with_samples_elsewhere(film: &[u8], other: &Path) -> Vec<u8> {
+    let path = other.to_str().unwrap();
+    // names of volume and file, which are empty, and no levels up
+    let mut alias = vec![0; 150];
+    let mut entry = |kind: u16, bytes: &[u8]| {
+        alias.extend(kind.to_be_bytes());
+        alias.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
+        alias.extend(bytes);
+        if bytes.len() % 2 == 1 {
+            alias.push(0);
+        }
+    };
+    entry(2, path.as_bytes());
+    entry(18, path.as_bytes());
+    alias.extend([0xff, 0xff, 0, 0]);
+    let place = |name: &[u8; 4]| film.windows(4).position(|n| n == name).unwrap() - 4;
+    let dref = place(b"dref");
+    let old =
+        usize::try_from(u32::from_be_bytes(film[dref..dref + 4].try_into().unwrap())).unwrap();
+    let mut made = Vec::new();
+    made.extend((8 + 8 + 12 + u32::try_from(alias.len()).unwrap()).to_be_bytes());
+    made.extend(b"dref\0\0\0\0\0\0\0\x01");
+    made.extend((12 + u32::try_from(alias.len()).unwrap()).to_be_bytes());
+    made.extend(b"alis\0\0\0\0");
+    made.extend(alias);
+    let more = u32::try_from(made.len() - old).unwrap();
+    let mut bytes = [&film[..dref], &made, &film[dref + old..]].concat();
+    // every box around it has grown
+    for name in [b"moov", b"trak", b"mdia", b"minf", b"dinf"] {
+        let at = place(name);
+        let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) + more;
+        bytes[at..at + 4].copy_from_slice(&size.to_be_bytes());
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn samples_in_another_file_are_not_looked_at() {
+    let directory = TempDir::new().unwrap();
+    let film = fs::read(plain_mp4(&directory)).unwrap();
+    let other = directory.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&other).status().unwrap().success());
+    let bytes = film_with_samples_elsewhere(&film, &other);
+    let path = write(&directory, "elsewhere.mp4", &bytes);
+
+    let (opened, seen) = std::sync::mpsc::channel();
+    let pipe = other.clone();
+    let watcher = std::thread::spawn(move || {
+        // returns when someone reads
+        let writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        opened.send(()).ok();
+        drop(writer);
+    });
+    assert_eq!(known(&super::with_ffprobe(), &path).await.width, 320);
+    assert!(seen.try_recv().is_err(), "the other file was opened");
+
+    // the same file does lead there if ffprobe is allowed to
+    let followed = Command::new("ffprobe")
+        .args("-v error -enable_drefs 1 -use_absolute_path 1 -show_packets -i".split(' '))
+        .arg(&path)
+        .output();
+    followed.expect("these tests need ffprobe: ./scripts/test installs it");
+    seen.recv_timeout(Duration::from_secs(20)).expect("ffprobe should follow the alias");
+    watcher.join().unwrap();
 }

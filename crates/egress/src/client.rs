@@ -129,7 +129,7 @@ pub enum ExchangeError {
 /// Sends requests to addresses that users chose. Cheap to share behind an `Arc`.
 pub struct Client {
     connector: Connector,
-    pool: Pool,
+    pub(crate) pool: Pool,
     limits: Limits,
 }
 
@@ -206,7 +206,7 @@ impl Client {
     }
 
     /// Sends the request on a kept connection or a new one, until the header block is complete.
-    async fn head(
+    pub(crate) async fn head(
         &self,
         request: &Request,
         deadline: Instant,
@@ -291,7 +291,7 @@ struct BodyRead {
     whole: bool,
 }
 
-fn destination(url: &Url) -> Destination {
+pub(crate) fn destination(url: &Url) -> Destination {
     Destination {
         tls: url.scheme() == "https",
         host: url.host_str().unwrap_or_default().to_owned(),
@@ -331,7 +331,7 @@ fn failure(error: &hyper::Error, meter: &Meter) -> ExchangeError {
 }
 
 /// The innermost cause: hyper's own level says little ("connection error").
-fn reason(error: &hyper::Error) -> String {
+pub(crate) fn reason(error: &hyper::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -5,13 +5,16 @@
 //! checked, and the connection goes to an address that was checked; nothing is resolved twice. One
 //! deadline covers all of it, and every byte that a hostile receiver may make us hold is bounded.
 //!
-//! Deliberately absent: redirects (a receiver could send us inside), proxies from the environment,
-//! cookies, decompression, HTTP/2.
+//! [`Client::download`] fetches a file in the same way, and as a stream.
+//!
+//! Deliberately absent: redirects of an exchange (a receiver could send us inside; a download follows
+//! a few, each checked anew), proxies from the environment, cookies, decompression, HTTP/2.
 
 pub mod address;
 pub mod cidr;
 pub mod client;
 mod connect;
+mod download;
 mod flights;
 mod meter;
 mod pace;
@@ -24,6 +27,7 @@ pub mod tls;
 pub use address::{Class, classify};
 pub use cidr::{Cidr, CidrError};
 pub use client::{Client, Exchange, ExchangeError, Limits, Request};
+pub use download::{Download, Fetch, FetchError, Patience, Resume};
 pub use pace::Pace;
 pub use policy::{Policy, Refusal};
 pub use proxy::{Proxy, ProxyError};

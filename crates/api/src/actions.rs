@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod library;
 mod modify;
 mod signing;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -152,6 +153,18 @@ impl Gateway {
             }
             Action::DescribeAllClass(request) => {
                 classes::describe(self.library(), gate.app(request.sub_app_id).await?).await
+            }
+            Action::PullUpload(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                tasks::pull_upload(self.library(), &application, request).await
+            }
+            Action::DescribeTaskDetail(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                tasks::describe_task_detail(self.library(), app, request).await
+            }
+            Action::DescribeTasks(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                tasks::describe_tasks(self.library(), app, request).await
             }
         }
     }

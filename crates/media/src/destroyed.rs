@@ -1,8 +1,8 @@
-//! Sweeps what destroyed applications leave: sessions, media, objects.
+//! Sweeps what destroyed applications leave: sessions, tasks, media, objects.
 //!
 //! Nothing of a destroyed application can be reached any more, and destroying is for good, so its
-//! bytes would only fill the disk. Sessions go first, because a session is what lets an upload
-//! record an object; after them nothing is added. Every step is a commit of one page and a tick takes
+//! bytes would only fill the disk. Sessions and tasks go first, because they are what lets an
+//! upload or a pull record an object; after them nothing is added. Every step is a commit of one page and a tick takes
 //! few of them, so that an application of a million files delays neither a start nor the queue.
 //!
 //! Deliberately absent: events. FileDeleted would be for an application that no longer exists.
@@ -18,8 +18,14 @@ use crate::record::{self, Object};
 use crate::sweep::FirstError;
 
 /// What is swept, in this order.
-const KINDS: [RecordKind; 4] =
-    [RecordKind::Session, RecordKind::Media, RecordKind::Object, RecordKind::Path];
+const KINDS: [RecordKind; 6] = [
+    RecordKind::Session,
+    RecordKind::Task,
+    RecordKind::SessionId,
+    RecordKind::Media,
+    RecordKind::Object,
+    RecordKind::Path,
+];
 /// Records removed in one commit.
 const PAGE: usize = 500;
 /// Records removed in one tick; a page that is looked at counts as one more.

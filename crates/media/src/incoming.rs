@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use model::limits;
+use model::{FileId, limits};
 use queue::Commit;
 
 use crate::digest::Sums;
@@ -74,7 +74,7 @@ impl Library {
         self.check_owner(grant.app, &grant.session, key).await?;
         let limit = self.check_size(&grant, declared)?;
         self.check_count(&grant, grant.session.objects, 0)?;
-        let (reserved, writer) = self.begin_object(&grant.session).await?;
+        let (reserved, writer) = self.begin_object(grant.session.file).await?;
         let sink = Sink::Object { key: key.to_owned(), reserved, writer };
         Ok(Incoming { library: Arc::clone(self), grant, sink, limit, unseen: 0 })
     }
@@ -106,9 +106,9 @@ impl Library {
     /// Names an object and makes the name garbage until its record refers to it.
     pub(crate) async fn begin_object(
         &self,
-        session: &Session,
+        file: FileId,
     ) -> Result<(Reserved, ObjectWriter), Fault> {
-        let reserved = self.writing.reserve(Objects::new_name(session.file)?);
+        let reserved = self.writing.reserve(Objects::new_name(file)?);
         let commit = Commit { garbage: vec![reserved.name().to_owned()], ..Commit::default() };
         self.commit(commit).await.map_err(|refusal| match refusal {
             Refusal::Conflict => Fault::Contended,

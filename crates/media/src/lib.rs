@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ApplyUpload ─▶ session ─▶ PUT / parts ─▶ objects ─▶ CommitUpload ─▶ media + NewFileUpload
+//! PullUpload  ─▶ task ─▶ worker ─▶ objects ───────────────────▶ media + PullComplete
 //!                                                     DeleteMedia  ─▶ FileDeleted + garbage
 //! ```
 //!
@@ -32,6 +33,7 @@ mod paths;
 mod place;
 pub mod playlist;
 pub mod probe;
+mod pull;
 mod random;
 mod record;
 mod render;
@@ -40,6 +42,7 @@ mod settings;
 mod spent;
 mod staging;
 mod sweep;
+mod task;
 mod upload;
 mod writing;
 
@@ -54,7 +57,9 @@ pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
 pub use objects::{ObjectReader, Objects};
 pub use place::{KEY_BYTES_MAX, is_region};
+pub use pull::{PullSettings, PullUploadError, Puller};
 pub use record::{About, Object, RecordError, Session};
 pub use session::{Applied, Grant};
 pub use settings::Settings;
+pub use task::{DescribeTaskError, DescribeTasksError};
 pub use upload::{NamedPart, PartRow, UploadRow};

@@ -14,6 +14,7 @@ use crate::error::{Fault, ObjectError, Refusal};
 use crate::objects::{ObjectReader, Objects};
 use crate::place;
 use crate::probe::Probe;
+use crate::pull::Pulling;
 use crate::record::{self, Media, Object};
 use crate::settings::Settings;
 use crate::staging::Staging;
@@ -64,6 +65,10 @@ pub struct Library {
     pub(crate) looked_at_spent: Mutex<Option<Mono>>,
     /// Destroyed applications that have been swept since the start.
     pub(crate) emptied: Mutex<HashSet<AppId>>,
+    /// When the tasks were last looked at.
+    pub(crate) tasks_swept: Mutex<Option<Mono>>,
+    /// What is known of pulls besides their records.
+    pub(crate) pulling: Pulling,
 }
 
 /// An object that may be served, with its application's consent checked.
@@ -97,6 +102,8 @@ impl Library {
             looked: Mutex::default(),
             looked_at_spent: Mutex::default(),
             emptied: Mutex::default(),
+            tasks_swept: Mutex::default(),
+            pulling: Pulling::default(),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use model::{AppId, limits};
 
+use crate::pull::PullSettings;
+
 /// How a library behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub free_bytes_min: u64,
     /// Percent of the disk that uploads leave free at least.
     pub free_percent_min: u64,
+    /// Pulls.
+    pub pull: PullSettings,
 }
 
 impl Settings {
@@ -35,6 +39,7 @@ impl Settings {
             session_bytes_max: limits::SESSION_BYTES_MAX,
             free_bytes_min: limits::UPLOAD_FREE_BYTES_MIN,
             free_percent_min: limits::UPLOAD_FREE_PERCENT_MIN,
+            pull: PullSettings::default(),
         }
     }
 }

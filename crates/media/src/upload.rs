@@ -201,7 +201,7 @@ impl Library {
         upload: &Upload,
         chosen: &[(u32, Sums)],
     ) -> Result<Finished, ObjectError> {
-        let (reserved, mut writer) = self.begin_object(&grant.session).await?;
+        let (reserved, mut writer) = self.begin_object(grant.session.file).await?;
         let mut buffer = vec![0; READ_BYTES];
         for (number, sums) in chosen {
             let mut file = tokio::fs::File::open(upload.path(*number, sums)).await?;

@@ -207,6 +207,44 @@ pub const DESCRIBE_MEDIA_MAX: usize = 20;
 pub const SOURCE_CONTEXT_CHARS_MAX: usize = 250;
 /// Characters of SessionContext (documented).
 pub const SESSION_CONTEXT_CHARS_MAX: usize = 1_000;
+/// Tasks on a page of DescribeTasks (documented).
+pub const TASKS_PAGE_MAX: usize = 100;
+/// How long a task can be asked for after its end, and a SessionId is known, in ms (documented: 3 days).
+pub const TASK_KEPT_MS: i64 = 3 * 24 * 3600 * 1000;
+/// Tasks of one type and application that wait or run: a library is moved in portions, and each task
+/// takes a kilobyte.
+pub const TASKS_OPEN_MAX: usize = 10_000;
+/// Waiting tasks of an application among which the one of the highest priority is begun next.
+pub const TASKS_WINDOW: usize = 100;
+/// Characters of SessionId (documented).
+pub const SESSION_ID_CHARS_MAX: usize = 50;
+/// Bytes of MediaUrl and CoverUrl: what proxies and servers take without complaint.
+pub const PULL_URL_BYTES_MAX: usize = 2_048;
+/// Pulls under way at once, in all: each holds a few MB of memory and a share of the line.
+pub const PULLS_MAX: usize = 8;
+/// Pulls under way for one application.
+pub const PULLS_PER_APPLICATION_MAX: usize = 4;
+/// Bytes of one pull, all its files together.
+pub const PULL_BYTES_MAX: u64 = 100 * 1024 * 1024 * 1024;
+/// How long one pull may take, in ms: 100 GB at 40 Mbit/s.
+pub const PULL_MS: u64 = 6 * 3600 * 1000;
+/// Bytes of a cover.
+pub const PULL_COVER_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// How long a source may take to begin its answer, look-up and connection included, in ms.
+pub const PULL_HEAD_MS: u64 = 30_000;
+/// In how much time of waiting a source must bring [`PULL_WINDOW_BYTES`], in ms: silence and drips
+/// must not hold one of few places for hours.
+pub const PULL_WINDOW_MS: u64 = 30_000;
+/// What a source must bring in each [`PULL_WINDOW_MS`]: what a modem of 1990 did.
+pub const PULL_WINDOW_BYTES: u64 = 32 * 1024;
+/// Attempts to fetch one file that bring it no further; then its source is given up.
+pub const PULL_TRIES: u32 = 5;
+/// By how much an attempt must bring a file further to be no failed one, in bytes.
+pub const PULL_ADVANCE_BYTES: u64 = 1024 * 1024;
+/// The pause before the second attempt, in ms; it doubles with each one.
+pub const PULL_PAUSE_MS: u64 = 1_000;
+/// Redirects that are followed to one file: signed links and a change of host need two or three.
+pub const PULL_REDIRECTS_MAX: usize = 5;
 /// Free bytes that uploads leave on the disk at least, so that media cannot stop the queue.
 pub const UPLOAD_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 /// Free share of the disk that uploads leave at least, in percent.

@@ -1,5 +1,6 @@
 //! Records: everything durable that is not an event. Applications, keys, upload sessions, media, the
-//! objects that media are made of, classes, tasks, live streams, and paths that are taken.
+//! objects that media are made of, classes, tasks and their SessionIds, live streams, and paths that
+//! are taken.
 //!
 //! To the backend a record is a version, bytes and the terms it is found by. The one exception is
 //! [`RecordKind::Application`], whose body the backend reads, because the route of an event is
@@ -33,11 +34,13 @@ pub enum RecordKind {
     Path,
     /// A client upload signature for one use that was used; `id` is its digest.
     Signature,
+    /// A SessionId that a task was begun with; `id` is the type of the task and the SessionId.
+    SessionId,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Application,
         Self::Key,
         Self::Session,
@@ -48,6 +51,7 @@ impl RecordKind {
         Self::Stream,
         Self::Path,
         Self::Signature,
+        Self::SessionId,
     ];
 
     /// The number the store keeps.
@@ -63,6 +67,7 @@ impl RecordKind {
             Self::Stream => 8,
             Self::Path => 9,
             Self::Signature => 10,
+            Self::SessionId => 11,
         }
     }
 

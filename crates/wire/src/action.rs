@@ -15,8 +15,10 @@ mod media;
 mod modify;
 mod publish;
 mod pull;
+mod pull_upload;
 mod replay;
 mod signing;
+mod task;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -39,8 +41,10 @@ pub use media::{
 pub use modify::{ForbidMediaDistribution, ModifyMediaInfo};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
+pub use pull_upload::PullUpload;
 pub use replay::{ReplayEvents, ReplaySelection};
 pub use signing::{CreateSigningSecret, DeleteSigningSecret, DescribeSigningSecrets};
+pub use task::{DescribeTaskDetail, DescribeTasks, Period, TaskSort};
 
 /// Declares [`ActionName`] and [`Action`] from one list: each name is also its request's type.
 macro_rules! actions {
@@ -109,6 +113,9 @@ actions! {
     ModifyClass: |request| request.sub_app_id,
     DeleteClass: |request| request.sub_app_id,
     DescribeAllClass: |request| request.sub_app_id,
+    PullUpload: |request| request.sub_app_id,
+    DescribeTaskDetail: |request| request.sub_app_id,
+    DescribeTasks: |request| request.sub_app_id,
     CreateSubAppId: |_request| None,
     DescribeSubAppIds: |_request| None,
     ModifySubAppIdInfo: |request| Some(request.sub_app_id),

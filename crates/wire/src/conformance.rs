@@ -2,7 +2,8 @@
 //!
 //! It knows the spec and nothing of how replies are made, so it finds a reply type that has drifted.
 //! Accepted beyond the letter of the spec, because the cloud does so: null for an unused member of
-//! EventContent and for a filtered-out block of MediaInfo, and legacy members. An event's own object
+//! EventContent, for a filtered-out block of MediaInfo and for the tasks of other types in
+//! DescribeTaskDetail, and legacy members. An event's own object
 //! may lack any member, because whoever publishes it may omit any. Values are not judged.
 
 use serde_json::{Map, Value};
@@ -77,7 +78,8 @@ fn object(path: &str, ty: &Type, members: &Map<String, Value>, judge: &mut Judge
 
 fn may_be_null(ty: &Type, member: &Member) -> bool {
     let block = matches!(member.shape, Shape::Object(_)) && !member.list;
-    member.nullable || block && matches!(&*ty.name, "EventContent" | "MediaInfo")
+    member.nullable
+        || block && matches!(&*ty.name, "EventContent" | "MediaInfo" | "DescribeTaskDetailResponse")
 }
 
 fn list(path: &str, member: &Member, value: &Value, judge: &mut Judge) {

@@ -55,6 +55,10 @@ codes! {
     FailedOperationParentIdNoFound = "FailedOperation.ParentIdNoFound",
     /// A class has too many classes directly below it.
     FailedOperationSubclassLimitExceeded = "FailedOperation.SubclassLimitExceeded",
+    /// PullUpload: CoverUrl is no accepted image.
+    FailedOperationCoverType = "FailedOperation.CoverType",
+    /// PullUpload: no accepted type of file.
+    FailedOperationMediaType = "FailedOperation.MediaType",
     /// Our own fault.
     InternalError = "InternalError",
     /// No such action.
@@ -75,6 +79,8 @@ codes! {
     InvalidParameterValueClassName = "InvalidParameterValue.ClassName",
     /// CoverType is no known image type.
     InvalidParameterValueCoverType = "InvalidParameterValue.CoverType",
+    /// CoverUrl cannot be fetched from.
+    InvalidParameterValueCoverUrl = "InvalidParameterValue.CoverUrl",
     /// Description is too long.
     InvalidParameterValueDescription = "InvalidParameterValue.Description",
     /// ExpireTime is no time.
@@ -91,14 +97,24 @@ codes! {
     InvalidParameterValueMediaStoragePath = "InvalidParameterValue.MediaStoragePath",
     /// MediaType is no known type.
     InvalidParameterValueMediaType = "InvalidParameterValue.MediaType",
+    /// MediaUrl cannot be fetched from.
+    InvalidParameterValueMediaUrl = "InvalidParameterValue.MediaUrl",
     /// Name is empty or too long.
     InvalidParameterValueName = "InvalidParameterValue.Name",
     /// Operation is no known one.
     InvalidParameterValueOperation = "InvalidParameterValue.Operation",
     /// SessionContext is longer than 1000 characters.
     InvalidParameterValueSessionContextTooLong = "InvalidParameterValue.SessionContextTooLong",
+    /// SessionId was used in the last three days.
+    InvalidParameterValueSessionId = "InvalidParameterValue.SessionId",
+    /// SessionId is longer than 50 characters.
+    InvalidParameterValueSessionIdTooLong = "InvalidParameterValue.SessionIdTooLong",
+    /// StorageRegion is no region.
+    InvalidParameterValueStorageRegion = "InvalidParameterValue.StorageRegion",
     /// A tag is too long.
     InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
+    /// TaskId is no id of a task.
+    InvalidParameterValueTaskId = "InvalidParameterValue.TaskId",
     /// VodSessionKey is wrong or expired.
     InvalidParameterValueVodSessionKey = "InvalidParameterValue.VodSessionKey",
     /// The request cannot be read at all.

@@ -11,6 +11,7 @@ mod keys;
 mod media;
 mod modify;
 mod signing;
+mod task;
 
 use model::{EventConfig, Mode};
 use serde::Serialize;
@@ -30,6 +31,7 @@ pub use media::{
 };
 pub use modify::{ForbidMediaDistributionReply, ModifyMediaInfoReply};
 pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
+pub use task::{TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply};
 
 /// One successful answer. The variants follow the answers' shapes; those with a RequestId only
 /// share [`Reply::Done`].
@@ -60,6 +62,12 @@ pub enum Reply {
     Class(ClassReply),
     /// DescribeAllClass.
     Classes(ClassesReply),
+    /// PullUpload.
+    TaskId(TaskIdReply),
+    /// DescribeTaskDetail.
+    TaskDetail(TaskDetailReply),
+    /// DescribeTasks.
+    Tasks(TasksReply),
     /// CreateSubAppId.
     SubAppId(SubAppIdReply),
     /// DescribeSubAppIds.
@@ -107,6 +115,9 @@ impl Reply {
             Self::Forbidden(reply) => serde_json::to_writer(out, reply)?,
             Self::Class(reply) => serde_json::to_writer(out, reply)?,
             Self::Classes(reply) => serde_json::to_writer(out, reply)?,
+            Self::TaskId(reply) => serde_json::to_writer(out, reply)?,
+            Self::TaskDetail(reply) => serde_json::to_writer(out, reply)?,
+            Self::Tasks(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppIds(reply) => serde_json::to_writer(out, reply)?,
             Self::Published(reply) => serde_json::to_writer(out, reply)?,

@@ -169,7 +169,7 @@ fn commit_error(error: CommitUploadError) -> ApiError {
     }
 }
 
-fn off(app: AppId) -> ApiError {
+pub(super) fn off(app: AppId) -> ApiError {
     let text = format!("The application {app} is Off: it takes no uploads.");
     ApiError::new(Code::FailedOperation, text)
 }

@@ -24,6 +24,7 @@ mod order;
 mod pages;
 mod publish;
 mod pull;
+mod pull_upload;
 mod rates;
 mod replay;
 mod round;

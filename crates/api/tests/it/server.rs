@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::{Bootstrap, Gateway, GatewayParts, Settings};
 use media::probe::{Probe, ProbeLimits, ProbeTools};
-use media::{Library, LibraryParts, Objects};
+use media::{Library, LibraryParts, Objects, Puller};
 use model::{AppId, Clock, Mono, Now, Timestamp};
 use push::Worker;
 use queue::{Backend, Observer, Silent};
@@ -53,6 +53,8 @@ pub(crate) struct Server {
     pub(crate) backend: Arc<dyn Backend>,
     /// Sends nothing unless a test ticks it.
     pub(crate) worker: Worker,
+    /// Fetches nothing unless a test ticks it; may fetch from this machine.
+    pub(crate) puller: Arc<Puller>,
     pub(crate) master: Arc<MasterKey>,
     clock: Arc<TestClock>,
     shutdown: CancellationToken,
@@ -118,6 +120,8 @@ impl Server {
             Bootstrap { backend: &*backend, master: &master, clock: &*clock, policy: &policy };
         bootstrap.ensure_application(AppId(APP), "default").await.unwrap();
         bootstrap.ensure_root_key(Some(root)).await.unwrap();
+        let mut media_settings = media::Settings::new("http://127.0.0.1:8800", AppId(APP));
+        media_settings.pull.policy.allow = vec!["127.0.0.1".parse().unwrap()];
         let library = Arc::new(
             Library::new(LibraryParts {
                 backend: Arc::clone(&backend),
@@ -125,7 +129,7 @@ impl Server {
                 master: Arc::clone(&master),
                 objects: Objects::open(dir.path()).unwrap(),
                 probe: Probe::new(ProbeTools::none(), ProbeLimits::default()),
-                settings: media::Settings::new("http://127.0.0.1:8800", AppId(APP)),
+                settings: media_settings,
             })
             .unwrap(),
         );
@@ -133,6 +137,7 @@ impl Server {
         settings.pull_wait_ms = 20;
         change(&mut settings);
         let worker = worker(&backend, &master, clock.clone(), &policy);
+        let puller = puller(&library);
         let gateway = Gateway::new(GatewayParts {
             backend: Arc::clone(&backend),
             library,
@@ -149,7 +154,7 @@ impl Server {
         let serving = api::serve(listener, tls, gateway, shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for it in `stop`")]
         let task = tokio::spawn(serving);
-        Self { addr, backend, worker, master, clock, shutdown, task, _dir: dir }
+        Self { addr, backend, worker, puller, master, clock, shutdown, task, _dir: dir }
     }
 
     /// Moves the wall clock.
@@ -207,6 +212,14 @@ impl Server {
         }
         response
     }
+}
+
+fn puller(library: &Arc<Library>) -> Arc<Puller> {
+    let resolver = Arc::new(egress::SystemResolver::default());
+    let policy = library.settings().pull.policy.clone();
+    let (roots, limits) = (egress::Tls::default(), egress::Limits::default());
+    let client = egress::Client::new(policy, resolver, roots, limits).unwrap();
+    Puller::new(Arc::clone(library), Arc::new(client))
 }
 
 fn worker(

@@ -45,6 +45,8 @@ pub struct Config {
     pub push: Push,
     /// `push.allow_targets`, read.
     pub allow_targets: Vec<Cidr>,
+    /// `media.pull_allow_targets`, read.
+    pub pull_allow_targets: Vec<Cidr>,
     /// `push.proxy`, read.
     pub proxy: Option<Proxy>,
     /// Calls per key, action and second; 0: no limit.
@@ -78,7 +80,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
     check.pull(&settings.pull)?;
     check.push(&settings.push)?;
     check.limits(&settings.limits)?;
-    check.span("media.session_life", settings.media.session_life, 60_000, 7 * 24 * 3_600_000)?;
+    check.media(&settings.media)?;
     check.origins("media.cors_origins", &settings.media.cors_origins)?;
     check.origins("media.upload_cors_origins", &settings.media.upload_cors_origins)?;
     if let Err(error) = settings.log.level.parse::<EnvFilter>() {
@@ -96,7 +98,9 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
         history_days: settings.history_days,
         pull: settings.pull.clone(),
         push: settings.push.clone(),
-        allow_targets: check.allow_targets(&settings.push)?,
+        allow_targets: check.networks("push.allow_targets", &settings.push.allow_targets)?,
+        pull_allow_targets: check
+            .networks("media.pull_allow_targets", &settings.media.pull_allow_targets)?,
         proxy: check.proxy(&settings.push)?,
         per_second: settings.limits.per_second.clone(),
         media: settings.media.clone(),
@@ -216,13 +220,24 @@ impl Check<'_> {
         proxy.map(Some).map_err(|error| self.refuse("push.proxy", &format!("is no proxy: {error}")))
     }
 
-    fn allow_targets(&self, push: &Push) -> Result<Vec<Cidr>, ConfigError> {
+    fn networks(&self, name: &str, networks: &[String]) -> Result<Vec<Cidr>, ConfigError> {
         let read = |text: &String| {
-            text.parse::<Cidr>().map_err(|error| {
-                self.refuse("push.allow_targets", &format!("`{text}`: {}", chain(&error)))
-            })
+            text.parse::<Cidr>()
+                .map_err(|error| self.refuse(name, &format!("`{text}`: {}", chain(&error))))
         };
-        push.allow_targets.iter().map(read).collect()
+        networks.iter().map(read).collect()
+    }
+
+    fn media(&self, media: &Media) -> Result<(), ConfigError> {
+        let day = 24 * 3_600_000;
+        self.span("media.session_life", media.session_life, 60_000, 7 * day)?;
+        self.within("media.pull_concurrency", to_u64(media.pull_concurrency), 1, 1_000)?;
+        let most = to_u64(media.pull_concurrency);
+        let each = to_u64(media.pull_concurrency_per_application);
+        self.within("media.pull_concurrency_per_application", each, 1, most)?;
+        let most = limits::SESSION_BYTES_MAX;
+        self.within("media.pull_bytes_max", media.pull_bytes_max, 1, most)?;
+        self.span("media.pull_timeout", media.pull_timeout, 1_000, 7 * day)
     }
 
     /// Origins as browsers write them, because they are compared to the letter; or `*` alone.
@@ -358,6 +373,13 @@ mod tests {
             ("limits.per_second", |s| {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);
             }),
+            ("media.pull_allow_targets", |s| {
+                s.media.pull_allow_targets = vec!["::/129".to_owned()]
+            }),
+            ("media.pull_concurrency", |s| s.media.pull_concurrency = 0),
+            ("media.pull_concurrency_per_application", |s| s.media.pull_concurrency = 1),
+            ("media.pull_bytes_max", |s| s.media.pull_bytes_max = 0),
+            ("media.pull_timeout", |s| s.media.pull_timeout = Span::from_ms(1)),
             ("log.level", |s| s.log.level = "loud=very=much".to_owned()),
         ];
         for (name, change) in cases {

@@ -256,6 +256,18 @@ pub struct Media {
     pub cors_origins: Vec<String>,
     /// Origins of web pages that may upload; `*`: any.
     pub upload_cors_origins: Vec<String>,
+    /// Networks that pulls may fetch from although they are not public.
+    pub pull_allow_targets: Vec<String>,
+    /// Pulls under way at once, in all.
+    pub pull_concurrency: usize,
+    /// Pulls under way at once for one application.
+    pub pull_concurrency_per_application: usize,
+    /// Bytes of one pull, all its files together.
+    pub pull_bytes_max: u64,
+    /// How long one pull may take.
+    pub pull_timeout: Span,
+    /// Whether a pull states NewFileUpload too.
+    pub pull_upload_also_new_file_upload: bool,
 }
 
 impl Default for Media {
@@ -266,6 +278,12 @@ impl Default for Media {
             session_life: Span::from_ms(life * 1000),
             cors_origins: Vec::new(),
             upload_cors_origins: Vec::new(),
+            pull_allow_targets: Vec::new(),
+            pull_concurrency: limits::PULLS_MAX,
+            pull_concurrency_per_application: limits::PULLS_PER_APPLICATION_MAX,
+            pull_bytes_max: limits::PULL_BYTES_MAX,
+            pull_timeout: Span::from_ms(limits::PULL_MS),
+            pull_upload_also_new_file_upload: false,
         }
     }
 }

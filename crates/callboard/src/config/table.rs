@@ -206,6 +206,30 @@ pub const SETTINGS: &[Setting] = &[
             "signatures all the same.",
         ],
     },
+    Setting {
+        name: "media.pull_allow_targets",
+        words: &[
+            "Networks that PullUpload may fetch from although they are not public, such as",
+            "[\"10.1.0.0/16\", \"127.0.0.1\"]. This machine is not allowed unless it stands here.",
+        ],
+    },
+    Setting { name: "media.pull_concurrency", words: &["Pulls under way at once, in all."] },
+    Setting {
+        name: "media.pull_concurrency_per_application",
+        words: &["Pulls under way at once for one application."],
+    },
+    Setting {
+        name: "media.pull_bytes_max",
+        words: &["Bytes of one pull, segments and cover included."],
+    },
+    Setting {
+        name: "media.pull_timeout",
+        words: &["How long one pull may take once it was begun, restarts included."],
+    },
+    Setting {
+        name: "media.pull_upload_also_new_file_upload",
+        words: &["Whether a pull states NewFileUpload too, before PullComplete."],
+    },
     Setting { name: "log.format", words: &["\"text\" for people, \"json\" for machines."] },
     Setting {
         name: "log.level",

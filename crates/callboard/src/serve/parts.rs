@@ -14,7 +14,7 @@ use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayPart
 use client::Key;
 use egress::Policy;
 use media::probe::{Probe, ProbeLimits, ProbeTools};
-use media::{Library, LibraryParts, Objects};
+use media::{Library, LibraryParts, Objects, Puller};
 use model::Clock;
 use push::Worker;
 use queue::{Backend, Observer, RecordKind, RecordQuery};
@@ -124,6 +124,16 @@ pub(super) fn policy(config: &Config, own: Vec<SocketAddr>, loopback: bool) -> P
     }
 }
 
+/// Where pulls may fetch from: public addresses and what the operator opened for them.
+pub(super) fn pull_policy(config: &Config, own: Vec<SocketAddr>) -> Policy {
+    Policy {
+        allow: config.pull_allow_targets.clone(),
+        allow_loopback: false,
+        https_only: false,
+        forbidden: own,
+    }
+}
+
 /// Makes what must be in the store before the first call; the root key.
 pub(super) async fn bootstrap(
     launch: &Launch,
@@ -171,7 +181,12 @@ fn configured(declared: &Declared) -> ConfiguredApplication {
 }
 
 /// The library over the objects of the data directory.
-pub(super) fn library(launch: &Launch, base: &Base, public_url: &str) -> io::Result<Arc<Library>> {
+pub(super) fn library(
+    launch: &Launch,
+    base: &Base,
+    public_url: &str,
+    pull_policy: &Policy,
+) -> io::Result<Arc<Library>> {
     let config = &launch.config;
     let tools = match config.media.ffprobe.as_str() {
         "off" => ProbeTools::none(),
@@ -185,6 +200,15 @@ pub(super) fn library(launch: &Launch, base: &Base, public_url: &str) -> io::Res
     let mut settings = media::Settings::new(public_url, config.app_id);
     settings.session_life_s =
         i64::try_from(config.media.session_life.ms() / 1000).unwrap_or(i64::MAX);
+    settings.pull = media::PullSettings {
+        policy: pull_policy.clone(),
+        total: config.media.pull_concurrency,
+        per_application: config.media.pull_concurrency_per_application,
+        bytes_max: config.media.pull_bytes_max,
+        timeout: config.media.pull_timeout.duration(),
+        also_new_file_upload: config.media.pull_upload_also_new_file_upload,
+        ..media::PullSettings::default()
+    };
     let parts = LibraryParts {
         backend: Arc::clone(&base.backend),
         clock: Arc::clone(&base.clock),
@@ -194,6 +218,16 @@ pub(super) fn library(launch: &Launch, base: &Base, public_url: &str) -> io::Res
         settings,
     };
     Ok(Arc::new(Library::new(parts)?))
+}
+
+/// The worker that carries out pulls.
+pub(super) fn puller(
+    config: &Config,
+    library: &Arc<Library>,
+    policy: &Policy,
+) -> Result<Arc<Puller>, Failure> {
+    let client = way_out::puller(config, policy)?;
+    Ok(Puller::new(Arc::clone(library), Arc::new(client)))
 }
 
 /// The gateway over all of it.

@@ -106,17 +106,19 @@ impl Running {
         let sockets = Sockets::bind(launch).await?;
         let own = vec![sockets.address, sockets.ops_address];
         let loopback = sockets.address.ip().is_loopback();
+        let pull_policy = parts::pull_policy(config, own.clone());
         let policy = Arc::new(parts::policy(config, own, loopback));
         let root = parts::bootstrap(launch, &base, &policy).await?;
         let certified = parts::tls(config)?;
         let reach = format!("{}://{}", scheme(certified.as_ref()), reach(sockets.address));
         let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
-        let library = parts::library(launch, &base, public_url)
+        let library = parts::library(launch, &base, public_url, &pull_policy)
             .map_err(|error| Failure::io("the library cannot be opened", &error))?;
         // a file or a record that cannot be swept must not keep the queue from being served
         if let Err(error) = library.tick().await {
             tracing::error!(error = chain(&error), "the library was not swept as a whole");
         }
+        let puller = parts::puller(config, &library, &pull_policy)?;
         let worker = parts::worker(config, &base, &policy)?;
         let gateway = parts::gateway(config, &base, &library, &policy, &worker);
 
@@ -144,6 +146,7 @@ impl Running {
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
+        running.tasks.spawn(puller.run(stop()));
         let ops = Ops {
             backend: Arc::clone(&base.backend),
             worker: worker.clone(),

@@ -1,4 +1,5 @@
-//! The way out of callbacks: whom it trusts, what it shows of itself, and what it goes through.
+//! The ways out, of callbacks and of pulls: whom they trust, what they show of themselves, and what
+//! they go through. Pulls use the same proxy and authorities; our certificate is for receivers only.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +13,17 @@ use crate::failure::{Exit, Failure, chain};
 
 /// The client that PUSH sends with.
 pub(super) fn client(config: &Config, policy: &Policy) -> Result<Client, Failure> {
+    made(config, policy, tls(config)?)
+}
+
+/// The client that pulls fetch with.
+pub(super) fn puller(config: &Config, policy: &Policy) -> Result<Client, Failure> {
+    made(config, policy, authorities(config)?)
+}
+
+fn made(config: &Config, policy: &Policy, tls: Tls) -> Result<Client, Failure> {
     let resolver = Arc::new(SystemResolver::default());
-    let client = Client::new(policy.clone(), resolver, tls(config)?, Limits::default());
+    let client = Client::new(policy.clone(), resolver, tls, Limits::default());
     let client = client.map_err(|error| refuse(OWN, &error.to_string()))?;
     Ok(match &config.proxy {
         Some(proxy) => client.through(proxy.clone()),
@@ -32,7 +42,7 @@ fn read(setting: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| refuse(setting, &format!("{}: {error}", path.display())))
 }
 
-fn tls(config: &Config) -> Result<Tls, Failure> {
+fn authorities(config: &Config) -> Result<Tls, Failure> {
     let push = &config.push;
     let mut tls = match push.roots {
         AuthoritiesOf::Mozilla => Tls::default(),
@@ -46,6 +56,12 @@ fn tls(config: &Config) -> Result<Tls, Failure> {
         let why = |error| refuse("push.ca_file", &format!("{file}: {}", chain(&error)));
         tls.add_pem(&pem).map_err(why)?;
     }
+    Ok(tls)
+}
+
+fn tls(config: &Config) -> Result<Tls, Failure> {
+    let push = &config.push;
+    let mut tls = authorities(config)?;
     if !push.client_certificate.as_os_str().is_empty() {
         let certificate = read("push.client_certificate", &push.client_certificate)?;
         let key = read("push.client_key", &push.client_key)?;

@@ -25,6 +25,8 @@ mod paths;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod pull;
+#[cfg(test)]
 mod put;
 #[cfg(test)]
 mod sweep;

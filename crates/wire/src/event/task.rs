@@ -5,11 +5,15 @@
 //! some clients decode strictly. A test holds each against the spec's type. Times are ISO 8601 in
 //! UTC. Deliberately absent: tasks that nothing here runs.
 
+mod pull;
+
 use bytes::Bytes;
 use model::{FileId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::text;
+
+pub use pull::PullUploadTask;
 
 /// FileUploadEvent of NewFileUpload.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use model::EventKind;
 use model::limits::PAYLOAD_BYTES_MAX;
 use serde_json::{Value, json};
 use wire::conformance::{check_response, check_type};
-use wire::event::task::FileUploadTask;
+use wire::event::task::{FileUploadTask, PullUploadTask};
 use wire::event::{self, Sign};
 use wire::{Code, Reply, envelope};
 
@@ -29,12 +29,21 @@ fn own_payloads_are_complete_and_in_the_order_of_the_spec() {
         (EventKind::NewFileUpload, samples::upload().payload()),
         (EventKind::FileDeleted, samples::deletion().payload()),
         (EventKind::PersistenceComplete, samples::persistence().payload()),
+        (EventKind::PullComplete, samples::pull().payload()),
     ];
     for (kind, payload) in payloads {
         let again = event::render(kind, Some(&parsed(&payload))).unwrap();
         assert_eq!(text(&again), text(&payload));
         assert!(check_type(&event::payload_type(kind).name, &parsed(&payload)).is_empty());
     }
+    let failed = PullUploadTask {
+        err_code: 40_000,
+        file_id: None,
+        media_basic_info: None,
+        meta_data: None,
+        ..samples::pull()
+    };
+    assert!(check_type("PullUploadTask", &parsed(&failed.payload())).is_empty());
     let unprobed = FileUploadTask { meta_data: None, ..samples::upload() };
     assert!(check_type("FileUploadTask", &parsed(&unprobed.payload())).is_empty());
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use wire::event::task::{
     DynamicRangeInfo, FileDeleteResultItem, FileDeleteTask, FileUploadTask, MediaAudioStreamItem,
     MediaBasicInfo, MediaDeleteItem, MediaMetaData, MediaSourceData, MediaVideoStreamItem,
-    PersistenceCompleteTask,
+    PersistenceCompleteTask, PullUploadTask,
 };
 use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
@@ -16,9 +16,10 @@ use wire::reply::{
     ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply, KeysReply, ManifestReply,
     MediaInfo, MediaInfosReply, ModifyMediaInfoReply, PublishResult, PublishedReply, PurgedReply,
     ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo,
-    SubAppIdReply, SubAppIdsReply, TempCertificate, TestReply,
+    SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply,
+    TempCertificate, TestReply,
 };
-use wire::{ActionName, EventState, Reply, Secret, event};
+use wire::{ActionName, EventState, Reply, Secret, TaskStatus, event};
 
 pub(crate) const FILE: FileId = FileId(5_285_890_784_273_533_167);
 pub(crate) const AT: Timestamp = Timestamp(1_547_051_782_000);
@@ -211,6 +212,40 @@ fn delivery() -> DeliveryReply {
 }
 
 /// An answer of that action with every member filled.
+const TASK: &str = "1250000000-Pull-019abcdef012f5ac8127b3b6b85cdc13tt0";
+
+pub(crate) fn pull() -> PullUploadTask {
+    PullUploadTask {
+        task_id: TASK.to_owned(),
+        status: TaskStatus::Finish,
+        err_code: 0,
+        message: "SUCCESS".to_owned(),
+        file_id: Some(FILE),
+        media_basic_info: Some(basic_info()),
+        meta_data: Some(meta_data()),
+        file_url: "http://127.0.0.1:8800/media/a/b.mp4".to_owned(),
+        procedure_task_id: String::new(),
+        review_audio_video_task_id: String::new(),
+        session_context: "context".to_owned(),
+        session_id: "once".to_owned(),
+        progress: 100,
+    }
+}
+
+fn task_info() -> TaskSimpleInfo {
+    TaskSimpleInfo {
+        task_id: TASK.to_owned(),
+        status: TaskStatus::Finish,
+        file_id: Some(FILE),
+        task_type: "PullUpload".to_owned(),
+        create_time: AT,
+        begin_process_time: Some(AT),
+        finish_time: Some(AT.plus_ms(11_000)),
+        session_id: "once".to_owned(),
+        session_context: "context".to_owned(),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of actions, one arm each")]
 pub(crate) fn reply(action: ActionName) -> Reply {
     match action {
@@ -261,6 +296,24 @@ pub(crate) fn reply(action: ActionName) -> Reply {
                 sub_class_id_set: vec![8, 9],
                 class_name: "films".to_owned(),
             }],
+        }),
+        ActionName::PullUpload => Reply::TaskId(TaskIdReply { task_id: TASK.to_owned() }),
+        ActionName::DescribeTaskDetail => Reply::TaskDetail(TaskDetailReply {
+            info: task_info(),
+            detail: Some(("PullUploadTask", pull().payload())),
+        }),
+        ActionName::DescribeTasks => Reply::Tasks(TasksReply {
+            task_set: vec![
+                task_info(),
+                TaskSimpleInfo {
+                    status: TaskStatus::Waiting,
+                    file_id: None,
+                    begin_process_time: None,
+                    finish_time: None,
+                    ..task_info()
+                },
+            ],
+            scroll_token: "next".to_owned(),
         }),
         ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),
         ActionName::DescribeSubAppIds => Reply::SubAppIds(SubAppIdsReply {

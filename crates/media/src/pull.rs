@@ -1,0 +1,250 @@
+//! PullUpload: a file is fetched from elsewhere and joins the library.
+//!
+//! ```text
+//! PullUpload ─▶ task WAITING ─▶ Puller ─▶ PROCESSING ─▶ objects ─▶ media + FINISH + PullComplete
+//!                                                     └▶ failed  ─▶        FINISH + PullComplete
+//! ```
+//!
+//! The task's record says all that is needed to begin, so a crash at any moment leaves a task that is
+//! begun again; where its file, and of HLS each of its files, will lie is decided before anything is
+//! fetched. The end is one commit that expects the task as it was begun: media, event and the end of
+//! the task are one fact, so there is one PullComplete, ever.
+//!
+//! Deliberately absent: DASH, which the cloud does not pull either, and processing.
+
+mod asked;
+mod error;
+mod fetch;
+mod finish;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use egress::{Patience, Policy};
+use model::{AppId, Application, ApplicationStatus, FileId, limits};
+use queue::{Commit, RecordKey};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use wire::TaskStatus;
+use wire::action::PullUpload;
+
+use crate::error::{Fault, Refusal};
+use crate::library::{Library, ROUNDS};
+use crate::pull::asked::Asked;
+use crate::record::About;
+use crate::task::{self, Task, TaskType, Work};
+use crate::{place, random};
+
+pub use error::PullUploadError;
+pub(crate) use fetch::{Failure, Fetched, Stop};
+pub use worker::Puller;
+
+/// How pulls behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullSettings {
+    /// Where files may be fetched from; the way out follows the same.
+    pub policy: Policy,
+    /// Pulls under way at once, in all.
+    pub total: usize,
+    /// Pulls under way at once for one application.
+    pub per_application: usize,
+    /// Bytes of one pull.
+    pub bytes_max: u64,
+    /// How long one pull may take, restarts included.
+    pub timeout: Duration,
+    /// Whether NewFileUpload is stated too, before PullComplete.
+    pub also_new_file_upload: bool,
+    /// What sources may try.
+    pub patience: Patience,
+    /// The pause before the second attempt to fetch a file; it doubles with each one.
+    pub pause: Duration,
+}
+
+impl Default for PullSettings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            total: limits::PULLS_MAX,
+            per_application: limits::PULLS_PER_APPLICATION_MAX,
+            bytes_max: limits::PULL_BYTES_MAX,
+            timeout: Duration::from_millis(limits::PULL_MS),
+            also_new_file_upload: false,
+            patience: Patience {
+                head: Duration::from_millis(limits::PULL_HEAD_MS),
+                window: Duration::from_millis(limits::PULL_WINDOW_MS),
+                window_bytes: limits::PULL_WINDOW_BYTES,
+                redirects: limits::PULL_REDIRECTS_MAX,
+            },
+            pause: Duration::from_millis(limits::PULL_PAUSE_MS),
+        }
+    }
+}
+
+/// What is particular to a pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pull {
+    /// `MediaUrl`.
+    pub url: String,
+    /// `CoverUrl`.
+    pub cover_url: Option<String>,
+    /// What is said of the media.
+    pub about: About,
+    /// The file that it will be.
+    pub file: FileId,
+    /// Its bucket.
+    pub bucket: String,
+    /// Its region.
+    pub region: String,
+    /// Where its keys lie.
+    pub directory: String,
+    /// The key of the media file.
+    pub media_key: String,
+    /// The key of the cover.
+    pub cover_key: Option<String>,
+    /// The event's payload, once it was stated.
+    pub told: Option<String>,
+}
+
+/// What is known of pulls besides their records; losing it loses nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Pulling {
+    /// Woken when a task was made or a place became free.
+    woken: Notify,
+    /// Open tasks of the applications that have pulled since the start.
+    open: Mutex<HashMap<AppId, usize>>,
+    /// Percent of the pulls under way.
+    progress: Mutex<HashMap<RecordKey, i64>>,
+}
+
+impl Pulling {
+    fn count(&self, app: AppId) -> Option<usize> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&app).copied()
+    }
+
+    /// Notes that there is one open task more, or less.
+    fn note(&self, app: AppId, change: impl Fn(usize) -> usize) {
+        if let Some(count) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&app)
+        {
+            *count = change(*count);
+        }
+        self.woken.notify_one();
+    }
+
+    fn progress(&self, key: &RecordKey) -> i64 {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(0)
+    }
+
+    /// Notes how far a pull has come; none: it is no longer under way.
+    fn report(&self, key: &RecordKey, percent: Option<i64>) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match percent {
+            Some(percent) => progress.insert(key.clone(), percent),
+            None => progress.remove(key),
+        };
+    }
+}
+
+impl Library {
+    /// Makes a task of a pull; its TaskId. The task is durable when this returns.
+    pub async fn pull_upload(
+        &self,
+        application: &Application,
+        request: &PullUpload,
+    ) -> Result<String, PullUploadError> {
+        if application.status != ApplicationStatus::On {
+            return Err(PullUploadError::ApplicationOff(application.id));
+        }
+        let asked = Asked::check(request, &self.settings, self.now())?;
+        let app = application.id;
+        if self.filing(app, request.class_id).await?.is_none() {
+            return Err(PullUploadError::ClassId(request.class_id));
+        }
+        if self.open_pulls(app).await? >= limits::TASKS_OPEN_MAX {
+            return Err(PullUploadError::TooMany(limits::TASKS_OPEN_MAX));
+        }
+        let task = self.new_pull(app, asked, request)?;
+        for _ in 0..ROUNDS {
+            let id = task::new_id(app, TaskType::PullUpload, task.created).map_err(Fault::from)?;
+            let key = task::task_key(app, &id);
+            let mut commit = Commit {
+                expect: vec![(key.clone(), None)],
+                put: vec![task.put(key)],
+                ..Commit::default()
+            };
+            if !request.session_id.is_empty() {
+                let of = (app, TaskType::PullUpload);
+                let claim = self.claim_session_id(of, &request.session_id, &id).await?;
+                let claim = claim.ok_or(PullUploadError::SessionId)?;
+                commit.expect.push(claim.expect);
+                commit.put.push(claim.put);
+            }
+            match self.commit(commit).await {
+                Ok(()) => {
+                    self.pulling.note(app, |count| count + 1);
+                    return Ok(id);
+                }
+                Err(Refusal::Conflict) => {}
+                Err(Refusal::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Err(Fault::Contended.into())
+    }
+
+    fn new_pull(&self, app: AppId, asked: Asked, request: &PullUpload) -> Result<Task, Fault> {
+        let Asked { url, cover, about, region } = asked;
+        let file = FileId(random::file_number()?);
+        let directory = place::directory(app, &region, file)?;
+        let key = |extension: &str| -> Result<String, Fault> {
+            Ok(format!("{directory}/{}", place::name(extension)?))
+        };
+        let (cover_url, cover_type) = cover.unzip();
+        let pull = Pull {
+            url,
+            cover_url,
+            media_key: key(&about.media_type)?,
+            cover_key: cover_type.as_deref().map(key).transpose()?,
+            file,
+            bucket: place::bucket(app, self.settings.account),
+            region,
+            directory,
+            about: About {
+                name: if about.name.is_empty() { file.to_string() } else { about.name },
+                ..about
+            },
+            told: None,
+        };
+        Ok(Task {
+            status: TaskStatus::Waiting,
+            created: self.now(),
+            begun: None,
+            finished: None,
+            file: None,
+            session_id: request.session_id.clone(),
+            session_context: request.session_context.clone(),
+            priority: request.tasks_priority,
+            work: Work::PullUpload(Box::new(pull)),
+        })
+    }
+
+    /// How many pulls of an application have not ended.
+    async fn open_pulls(&self, app: AppId) -> Result<usize, Fault> {
+        const PAGE: usize = 500;
+        if let Some(count) = self.pulling.count(app) {
+            return Ok(count);
+        }
+        let mut query = task::open_tasks(TaskType::PullUpload, Some(app), None, PAGE);
+        let mut count = 0;
+        loop {
+            let page = self.backend.find(query.clone()).await?;
+            count += page.records.len();
+            query.after = page.records.last().map(|record| record.key.clone());
+            if !page.more {
+                break;
+            }
+        }
+        self.pulling.open.lock().unwrap_or_else(PoisonError::into_inner).insert(app, count);
+        Ok(count)
+    }
+}

@@ -1,0 +1,97 @@
+//! Why PullUpload was refused.
+
+use egress::Refusal;
+use model::AppId;
+
+use crate::error::Fault;
+
+/// Why PullUpload was refused. What goes wrong later is told by PullComplete.
+#[derive(Debug, thiserror::Error)]
+pub enum PullUploadError {
+    /// The application is Off.
+    #[error("application {0} is Off: it takes no uploads")]
+    ApplicationOff(AppId),
+    /// MediaUrl cannot be fetched from.
+    #[error("MediaUrl: {0}")]
+    MediaUrl(UrlError),
+    /// CoverUrl cannot be fetched from.
+    #[error("CoverUrl: {0}")]
+    CoverUrl(UrlError),
+    /// No accepted type of file.
+    #[error("`{0}` is no accepted MediaType")]
+    MediaType(String),
+    /// Neither MediaType nor the names in the request tell what the file is.
+    #[error("neither MediaName nor MediaUrl tells the type of the file: give MediaType")]
+    NoMediaType,
+    /// CoverUrl names no GIF, JPEG or PNG.
+    #[error("CoverUrl must end in gif, jpg, jpeg or png")]
+    CoverType,
+    /// ExpireTime has passed.
+    #[error("ExpireTime lies in the past")]
+    ExpireTime,
+    /// StorageRegion is no region.
+    #[error("`{0}` is no region such as ap-guangzhou")]
+    StorageRegion(String),
+    /// MediaStoragePath is for applications that name files by path; there are none.
+    #[error("MediaStoragePath is for applications of mode fileid+path")]
+    MediaStoragePath,
+    /// SessionContext is too long.
+    #[error("SessionContext is longer than {0} characters")]
+    SessionContextTooLong(usize),
+    /// SessionId is too long.
+    #[error("SessionId is longer than {0} characters")]
+    SessionIdTooLong(usize),
+    /// SessionId was used in the last three days.
+    #[error("a request with the same SessionId came within the last 3 days")]
+    SessionId,
+    /// There is no such class.
+    #[error("there is no class {0}")]
+    ClassId(i64),
+    /// Another member is not acceptable.
+    #[error("{member}: {reason}")]
+    Value {
+        /// Which member.
+        member: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Too many pulls have not ended.
+    #[error("the application has {0} pulls that have not ended; it may have no more")]
+    TooMany(usize),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a URL cannot be fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is none.
+    #[error("it is no URL")]
+    NoUrl,
+    /// It is too long.
+    #[error("it is longer than {0} bytes")]
+    TooLong(usize),
+    /// It is not allowed.
+    #[error("{}", told(.0))]
+    Refused(Refusal),
+}
+
+/// A refusal, and the setting that lifts it if one does.
+pub(super) fn told(refusal: &Refusal) -> String {
+    use egress::Class;
+    match refusal {
+        Refusal::Address { class: Class::Unspecified | Class::Multicast, .. } => {
+            refusal.to_string()
+        }
+        Refusal::Address { .. } => {
+            format!("{refusal}; `media.pull_allow_targets` can allow it")
+        }
+        Refusal::Scheme
+        | Refusal::PlainHttp
+        | Refusal::NoHost
+        | Refusal::UserInfo
+        | Refusal::PortZero
+        | Refusal::OwnListener(_) => refusal.to_string(),
+    }
+}

@@ -1,0 +1,401 @@
+//! Fetches the files of a pull: each goes straight into an object, and a transfer that breaks goes on
+//! where it broke if the source can tell that the file is still the same, else from its beginning.
+
+mod sink;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use egress::{Client, ExchangeError, Fetch, FetchError, Resume};
+use model::limits;
+use queue::{Commit, RecordKey};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use self::sink::Sink;
+use super::Pull;
+use super::error::told;
+use crate::error::{Fault, ObjectError, Refusal};
+use crate::library::Library;
+use crate::metadata::{MetaDataError, Original};
+use crate::probe::MetaData;
+use crate::record::{self, Object};
+
+/// How many bytes may come between two looks at the free disk.
+const LOOK_BYTES: u64 = 32 * 1024 * 1024;
+/// Least time between two lines in the log about one pull.
+const LOG_EVERY: Duration = Duration::from_mins(1);
+/// Characters of a failure's message: it may repeat what a source said.
+const MESSAGE_CHARS_MAX: usize = 512;
+
+/// Whose fault a failure is, as PullUploadTask.ErrCode tells it (documented).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureCode {
+    /// The request's: what it names is not there or may not be fetched.
+    Request,
+    /// The source's: it breaks, is too slow or too large, or is not what it says.
+    Source,
+    /// Ours.
+    Server,
+}
+
+impl FailureCode {
+    /// The number on the wire.
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Request => 40_000,
+            Self::Source => 60_000,
+            Self::Server => 70_000,
+        }
+    }
+}
+
+/// Why a pull has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: FailureCode,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(super) fn new(code: FailureCode, what: What, why: impl Display) -> Self {
+        let message: String = format!("{what}: {why}").chars().take(MESSAGE_CHARS_MAX).collect();
+        Self { code, message }
+    }
+}
+
+/// Why nothing was fetched.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The pull has failed.
+    Failed(Failure),
+    /// The machine failed; the pull may go on later.
+    Fault(Fault),
+    /// The task is there no longer.
+    Gone,
+}
+
+impl<T: Into<Fault>> From<T> for Stop {
+    fn from(fault: T) -> Self {
+        let fault = fault.into();
+        if fault.is_disk_full() {
+            return no_space();
+        }
+        Self::Fault(fault)
+    }
+}
+
+fn no_space() -> Stop {
+    let message = "the disk of the server is too full".to_owned();
+    Stop::Failed(Failure { code: FailureCode::Server, message })
+}
+
+/// Why an attempt has failed.
+enum Trouble {
+    /// Another one may succeed.
+    Again(Failure),
+    /// None will.
+    Stop(Stop),
+}
+
+impl<T: Into<Stop>> From<T> for Trouble {
+    fn from(stop: T) -> Self {
+        Self::Stop(stop.into())
+    }
+}
+
+/// A file of a pull, as messages name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    /// MediaUrl itself.
+    Media,
+    /// CoverUrl.
+    Cover,
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Media => f.write_str("MediaUrl"),
+            Self::Cover => f.write_str("CoverUrl"),
+        }
+    }
+}
+
+impl What {
+    /// Whose fault it is if the file is not there.
+    const fn blame(self) -> FailureCode {
+        match self {
+            Self::Media | Self::Cover => FailureCode::Request,
+        }
+    }
+}
+
+/// What a pull has fetched; its objects have their records.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    pub(super) cover_key: Option<String>,
+    /// Of all objects.
+    pub(super) bytes: u64,
+    pub(super) meta: Option<MetaData>,
+}
+
+/// Fetches one pull.
+#[derive(Debug)]
+pub(crate) struct Fetcher<'a> {
+    library: &'a Library,
+    client: &'a Client,
+    key: &'a RecordKey,
+    /// The version of the task's record.
+    version: u64,
+    pull: &'a Pull,
+    deadline: Instant,
+    /// Bytes of the files that are fetched.
+    bytes: u64,
+    logged: Instant,
+}
+
+impl<'a> Fetcher<'a> {
+    pub(crate) fn new(
+        library: &'a Library,
+        client: &'a Client,
+        (key, version): (&'a RecordKey, u64),
+        pull: &'a Pull,
+        deadline: Instant,
+    ) -> Self {
+        Self { library, client, key, version, pull, deadline, bytes: 0, logged: Instant::now() }
+    }
+
+    /// Fetches all of it, but what is there from before a restart.
+    pub(crate) async fn run(mut self) -> Result<Fetched, Stop> {
+        let pull = self.pull;
+        let mut fetched = Fetched::default();
+        // the cover first: it is small, and whether it is there shows before a film was fetched
+        if let (Some(text), Some(key)) = (&pull.cover_url, &pull.cover_key) {
+            let url = parsed(text, What::Cover)?;
+            self.add(key, (&url, What::Cover), limits::PULL_COVER_BYTES_MAX).await?;
+            fetched.cover_key = Some(key.clone());
+        }
+        let url = parsed(&pull.url, What::Media)?;
+        let object = self.add(&pull.media_key, (&url, What::Media), u64::MAX).await?;
+        if object.size == 0 {
+            let failure = Failure::new(FailureCode::Source, What::Media, "it is empty");
+            return Err(Stop::Failed(failure));
+        }
+        fetched.bytes = self.bytes;
+        fetched.meta = self.meta().await?;
+        Ok(fetched)
+    }
+
+    async fn meta(&self) -> Result<Option<MetaData>, Stop> {
+        let pull = self.pull;
+        let original = Original {
+            app: self.key.app,
+            file: pull.file,
+            directory: &pull.directory,
+            media_key: &pull.media_key,
+            media_type: &pull.about.media_type,
+        };
+        self.library.metadata_of(&original).await.map_err(|error| match error {
+            // an object of the pull is gone, and its task with it
+            MetaDataError::Missing(_) => Stop::Gone,
+            MetaDataError::Fault(fault) => fault.into(),
+        })
+    }
+
+    /// Fetches a file into an object of that key, unless it is there.
+    async fn add(&mut self, key: &str, file: (&Url, What), max: u64) -> Result<Object, Stop> {
+        let object_key = record::object_key(self.key.app, key);
+        let known: Option<(Object, u64)> = self.library.one(object_key.clone()).await?;
+        if let Some((object, _)) = known {
+            self.bytes = self.bytes.saturating_add(object.size);
+            return Ok(object);
+        }
+        let mut sink = Sink::object(self.library, self.pull.file).await?;
+        self.fill(&mut sink, file, max).await?;
+        let (reserved, sums) = sink.finish().await?;
+        let object = Object {
+            file: self.pull.file,
+            stored: reserved.name().to_owned(),
+            size: sums.size,
+            etag: sums.etag(),
+            crc64: sums.crc64,
+            at: self.library.now(),
+            upload: None,
+        };
+        self.attach(object_key, &object).await?;
+        Ok(object)
+    }
+
+    /// Records an object, while the task is there.
+    async fn attach(&self, key: RecordKey, object: &Object) -> Result<(), Stop> {
+        let commit = Commit {
+            expect: vec![(self.key.clone(), Some(self.version)), (key.clone(), None)],
+            put: vec![object.put(key)],
+            swept: vec![object.stored.clone()],
+            ..Commit::default()
+        };
+        match self.library.commit(commit).await {
+            Ok(()) => Ok(()),
+            Err(Refusal::Conflict) => Err(Stop::Gone),
+            Err(Refusal::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// Fetches a file into a sink, in as many attempts as it takes while they bring it further.
+    async fn fill(
+        &mut self,
+        sink: &mut Sink,
+        (url, what): (&Url, What),
+        max: u64,
+    ) -> Result<(), Stop> {
+        let settings = &self.library.settings.pull;
+        let max = max.min(settings.bytes_max.saturating_sub(self.bytes));
+        let mut validator = None;
+        let (mut furthest, mut tries) = (0, 0);
+        loop {
+            let ended = self.attempt(sink, (url, what), max, &mut validator).await;
+            let failure = match ended {
+                Ok(()) => {
+                    self.bytes = self.bytes.saturating_add(sink.size());
+                    return Ok(());
+                }
+                Err(Trouble::Stop(stop)) => return Err(stop),
+                Err(Trouble::Again(failure)) => failure,
+            };
+            if sink.size() >= furthest + limits::PULL_ADVANCE_BYTES {
+                (furthest, tries) = (sink.size(), 0);
+            }
+            tries += 1;
+            let pause = settings.pause.saturating_mul(1 << (tries - 1));
+            if tries >= limits::PULL_TRIES || Instant::now() + pause >= self.deadline {
+                return Err(Stop::Failed(failure));
+            }
+            let (task, reason) = (self.key.id.as_str(), failure.message.as_str());
+            tracing::info!(task, reason, bytes = sink.size(), "a pull's source is asked once more");
+            sleep(pause).await;
+        }
+    }
+
+    /// One attempt; what it brings stays in the sink.
+    async fn attempt(
+        &mut self,
+        sink: &mut Sink,
+        (url, what): (&Url, What),
+        max: u64,
+        validator: &mut Option<String>,
+    ) -> Result<(), Trouble> {
+        let start = sink.size();
+        let resume = validator.take().filter(|_| start > 0);
+        let resume = resume.map(|validator| Resume { start, validator });
+        if resume.is_none() {
+            sink.restart(self.library).await?;
+        }
+        let fetch = Fetch {
+            url: url.clone(),
+            resume: resume.clone(),
+            owner: Some(self.key.app.0),
+            patience: self.library.settings.pull.patience,
+            deadline: self.deadline,
+        };
+        let mut download = match self.client.download(&fetch).await {
+            Ok(download) => download,
+            Err(error) => return Err(trouble(&error, what)),
+        };
+        if let Some(resume) = resume {
+            if download.start == 0 {
+                sink.restart(self.library).await?;
+            } else if download.validator.as_ref().is_some_and(|own| *own != resume.validator) {
+                let why = "it changes while it is fetched";
+                return Err(Trouble::Again(Failure::new(FailureCode::Source, what, why)));
+            }
+            *validator = Some(resume.validator);
+        }
+        if download.validator.is_some() {
+            validator.clone_from(&download.validator);
+        }
+        let total = download.total;
+        if total.is_some_and(|total| total > max) {
+            return Err(too_large(what, max));
+        }
+        self.check_room(total.map_or(0, |total| total.saturating_sub(sink.size())))?;
+        let mut unseen = 0;
+        loop {
+            let next = download.next().await;
+            let Some(piece) = next.map_err(|error| trouble(&error, what))? else { return Ok(()) };
+            let more = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            if sink.size().saturating_add(more) > max {
+                return Err(too_large(what, max));
+            }
+            unseen += more;
+            if unseen >= LOOK_BYTES {
+                self.check_room(0)?;
+                unseen = 0;
+            }
+            sink.write(&piece).await?;
+            self.report(sink.size(), total);
+        }
+    }
+
+    fn check_room(&self, more: u64) -> Result<(), Stop> {
+        match self.library.check_room(more) {
+            Ok(()) => Ok(()),
+            Err(ObjectError::Fault(fault)) => Err(fault.into()),
+            Err(_full) => Err(no_space()),
+        }
+    }
+
+    /// Tells how far the pull has come, and the log now and then.
+    fn report(&mut self, size: u64, total: Option<u64>) {
+        let percent =
+            total.filter(|total| *total > 0).map(|total| size.saturating_mul(100) / total);
+        let percent = percent.and_then(|percent| i64::try_from(percent).ok()).map(|p| p.min(99));
+        if let Some(percent) = percent {
+            self.library.pulling.report(self.key, Some(percent));
+        }
+        if self.logged.elapsed() >= LOG_EVERY {
+            self.logged = Instant::now();
+            let bytes = self.bytes.saturating_add(size);
+            tracing::info!(task = self.key.id, bytes, percent, "a pull is under way");
+        }
+    }
+}
+
+fn parsed(text: &str, what: What) -> Result<Url, Stop> {
+    Url::parse(text).map_err(|error| Stop::Failed(Failure::new(FailureCode::Request, what, error)))
+}
+
+fn too_large(what: What, max: u64) -> Trouble {
+    let why = format!("it is too large; at most {max} bytes may come");
+    Stop::Failed(Failure::new(FailureCode::Source, what, why)).into()
+}
+
+/// What an error of the way out means: whose fault it is, and whether another attempt may help.
+fn trouble(error: &FetchError, what: What) -> Trouble {
+    let again = |code| Trouble::Again(Failure::new(code, what, error));
+    let stop = |code| Trouble::Stop(Stop::Failed(Failure::new(code, what, error)));
+    match error {
+        FetchError::Exchange(ExchangeError::Refused(refusal)) => {
+            Trouble::Stop(Stop::Failed(Failure::new(what.blame(), what, told(refusal))))
+        }
+        FetchError::Exchange(ExchangeError::Resolve(_)) => again(what.blame()),
+        FetchError::Exchange(
+            ExchangeError::Connect { .. }
+            | ExchangeError::TimedOut
+            | ExchangeError::Ended(_)
+            | ExchangeError::Protocol(_),
+        )
+        | FetchError::Range
+        | FetchError::Status(408 | 416 | 429 | 500..=599)
+        | FetchError::Ended(_)
+        | FetchError::TooSlow { .. } => again(FailureCode::Source),
+        FetchError::Status(400..=499)
+        | FetchError::Location(_)
+        | FetchError::Downgrade
+        | FetchError::Redirects(_) => stop(what.blame()),
+        FetchError::Exchange(ExchangeError::Tls(_))
+        | FetchError::Status(_)
+        | FetchError::Encoded(_)
+        | FetchError::TimedOut => stop(FailureCode::Source),
+    }
+}

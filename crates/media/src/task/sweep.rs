@@ -1,0 +1,68 @@
+//! Removes tasks and SessionIds three days after their end.
+
+use std::sync::PoisonError;
+
+use queue::{Commit, Record, RecordKind, RecordQuery};
+
+use super::{SessionIdUse, Task};
+use crate::error::{Fault, Refusal};
+use crate::library::Library;
+use crate::record::{self, RecordError};
+
+/// Least time between two looks, in ms: a look reads every task, and one that has ended is no longer
+/// shown anyway.
+const LOOK_MS: u64 = 3_600_000;
+/// Records on a page, and removed in one commit.
+const PAGE: usize = 500;
+
+impl Library {
+    /// Removes what is past its time; does nothing if it has just done so.
+    pub(crate) async fn sweep_tasks(&self) -> Result<(), Fault> {
+        if !self.is_time_for_tasks() {
+            return Ok(());
+        }
+        for kind in [RecordKind::Task, RecordKind::SessionId] {
+            let mut query = RecordQuery { kind, app: None, term: None, after: None, limit: PAGE };
+            loop {
+                let page = self.backend.find(query.clone()).await?;
+                query.after = page.records.last().map(|record| record.key.clone());
+                let mut commit = Commit::default();
+                for found in page.records {
+                    if self.is_past(&found)? {
+                        commit.expect.push((found.key.clone(), Some(found.version)));
+                        commit.delete.push(found.key);
+                    }
+                }
+                if !commit.delete.is_empty() {
+                    match self.commit(commit).await {
+                        // a SessionId was used anew; the next look sees to the others
+                        Ok(()) | Err(Refusal::Conflict) => {}
+                        Err(Refusal::Fault(fault)) => return Err(fault),
+                    }
+                }
+                if !page.more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_past(&self, found: &Record) -> Result<bool, RecordError> {
+        let now = self.now();
+        if found.key.kind == RecordKind::Task {
+            return Ok(!record::read::<Task>(found)?.is_kept(now));
+        }
+        Ok(!record::read::<SessionIdUse>(found)?.holds(now))
+    }
+
+    fn is_time_for_tasks(&self) -> bool {
+        let now = self.clock.now().mono;
+        let mut looked = self.tasks_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = looked.is_none_or(|looked| now.since_ms(looked) >= LOOK_MS);
+        if is_time {
+            *looked = Some(now);
+        }
+        is_time
+    }
+}

@@ -6,6 +6,7 @@
 
 pub(crate) mod applications;
 mod classes;
+mod clips;
 pub(crate) mod config;
 mod delivery;
 mod events;
@@ -165,6 +166,14 @@ impl Gateway {
             Action::DescribeTasks(request) => {
                 let app = gate.app(request.sub_app_id).await?;
                 tasks::describe_tasks(self.library(), app, request).await
+            }
+            Action::SimpleHlsClip(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                clips::simple_hls_clip(self.library(), &application, request).await
+            }
+            Action::FastEditMedia(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                clips::fast_edit_media(self.library(), &application, request).await
             }
         }
     }

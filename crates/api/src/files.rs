@@ -87,6 +87,9 @@ pub(crate) async fn serve(
     };
     let body = if *method == Method::HEAD || len == 0 {
         Body::empty()
+    } else if let Some(text) = &served.text {
+        let at = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(text.len());
+        Body::from(text.slice(at(start)..at(start.saturating_add(len))))
     } else {
         let reader = library.open(object, start, len).await?;
         Body::from_stream(ReaderStream::with_capacity(reader, PIECE_BYTES))

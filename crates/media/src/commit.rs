@@ -173,6 +173,7 @@ impl Library {
             created: now,
             updated: now,
             meta,
+            copying: None,
         })
     }
 }

@@ -13,8 +13,9 @@ use queue::{Commit, RecordKey, RecordPut};
 use wire::event::task::{FileDeleteResultItem, FileDeleteTask, MediaDeleteItem};
 
 use crate::error::{DeleteError, Fault, Refusal};
+use crate::hold;
 use crate::library::{Library, ROUNDS};
-use crate::record::{self, Media};
+use crate::record::{self, Hold, Media};
 
 const ORIGINAL: &str = "OriginalFiles";
 /// The documented kinds of parts (spec: MediaDeleteItem.Type).
@@ -118,8 +119,14 @@ impl Library {
                 delete.extend(media.paths(app));
             } else {
                 delete.extend(media.cover_path(app));
-                let left =
-                    Media { original: None, cover: None, bytes: 0, updated: self.now(), ..media };
+                let left = Media {
+                    original: None,
+                    cover: None,
+                    bytes: 0,
+                    copying: None,
+                    updated: self.now(),
+                    ..media
+                };
                 put.push(left.put(key.clone()));
             }
         }
@@ -135,7 +142,11 @@ impl Library {
             files: vec![file],
             payload: task.payload(),
         };
-        Ok(Commit { put, delete, events: vec![event], garbage, ..Commit::default() })
+        let mut commit = Commit { put, delete, events: vec![event], garbage, ..Commit::default() };
+        let hold_key = record::hold_key(app, file);
+        let hold: Option<(Hold, u64)> = self.one(hold_key.clone()).await?;
+        hold::heed(&mut commit, hold_key, hold);
+        Ok(commit)
     }
 }
 

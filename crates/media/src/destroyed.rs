@@ -18,13 +18,14 @@ use crate::record::{self, Object};
 use crate::sweep::FirstError;
 
 /// What is swept, in this order.
-const KINDS: [RecordKind; 6] = [
+const KINDS: [RecordKind; 7] = [
     RecordKind::Session,
     RecordKind::Task,
     RecordKind::SessionId,
     RecordKind::Media,
     RecordKind::Object,
     RecordKind::Path,
+    RecordKind::Hold,
 ];
 /// Records removed in one commit.
 const PAGE: usize = 500;

@@ -69,6 +69,12 @@ pub(crate) enum Refusal {
     Fault(Fault),
 }
 
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
         match error {
@@ -230,6 +236,61 @@ pub enum ClassError {
     /// Classes or media are in it.
     #[error("class {0} still has classes or media")]
     NotEmpty(i64),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a clip was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ClipError {
+    /// The application is Off.
+    #[error("application {0} is Off: it takes no clips")]
+    ApplicationOff(AppId),
+    /// Url names no media of the application.
+    #[error("Url is not the address of an HLS media of this application")]
+    Url,
+    /// What is there is no HLS that can be read.
+    #[error("what is there is no HLS playlist that can be read")]
+    NoHls,
+    /// The playlist is one of playlists.
+    #[error("the playlist is a master playlist; name one of the playlists in it")]
+    Master,
+    /// StartTimeOffset is outside.
+    #[error("StartTimeOffset lies outside the media")]
+    Start,
+    /// EndTimeOffset comes before the start.
+    #[error("EndTimeOffset does not lie after the start")]
+    End,
+    /// OutputMediaType is not hls.
+    #[error("`{0}` is no OutputMediaType; there is hls")]
+    OutputMediaType(String),
+    /// A procedure is to be run.
+    #[error("processing is not offered, so no procedure exists")]
+    Procedure,
+    /// ExpireTime has passed.
+    #[error("ExpireTime lies in the past")]
+    ExpireTime,
+    /// Another member is not acceptable.
+    #[error("{member}: {reason}")]
+    Value {
+        /// Which member.
+        member: String,
+        /// Why.
+        reason: String,
+    },
+    /// Inputs that cannot stand in one playlist.
+    #[error("segments with and without an initialization cannot stand in one playlist")]
+    Mixed,
+    /// The clip would be a playlist that is too long.
+    #[error("the clip has more segments than a playlist may have")]
+    TooLong,
+    /// A file that the source's playlist names is not there.
+    #[error("the source lacks the file /{0}")]
+    Incomplete(String),
+    /// Too many clips of one file are being copied.
+    #[error("{0} clips of one file are being copied; wait for them")]
+    Busy(usize),
     /// The machine failed.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -13,6 +13,7 @@
 mod asked;
 pub mod catalogue;
 mod classes;
+mod clip;
 mod commit;
 mod dash;
 mod delete;
@@ -22,6 +23,7 @@ mod digest;
 mod error;
 mod forbid;
 mod hls;
+mod hold;
 mod incoming;
 mod library;
 mod listing;
@@ -46,12 +48,13 @@ mod task;
 mod upload;
 mod writing;
 
+pub use clip::Clipped;
 pub use commit::Uploaded;
 pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
-    ApplyError, ClassError, CommitUploadError, DeleteError, DescribeError, Fault, ForbidError,
-    ModifyError, ObjectError,
+    ApplyError, ClassError, ClipError, CommitUploadError, DeleteError, DescribeError, Fault,
+    ForbidError, ModifyError, ObjectError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

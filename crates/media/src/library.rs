@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use model::{AppId, ApplicationStatus, Clock, FileId, Mono, Timestamp};
 use queue::{Backend, Commit, RecordKey, RecordKind, RecordQuery};
 use serde::de::DeserializeOwned;
@@ -57,6 +58,8 @@ pub struct Library {
     /// Work that must not end when the client hangs up.
     pub(crate) tracker: TaskTracker,
     pub(crate) sweeping: tokio::sync::Mutex<()>,
+    /// Held by whoever copies clips.
+    pub(crate) copying: tokio::sync::Mutex<()>,
     /// Sessions past their time, and when that was first seen.
     pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
     /// When the sessions were last looked at.
@@ -80,6 +83,15 @@ pub struct Served {
     pub object: Object,
     /// Whether ForbidMediaDistribution keeps it from being served.
     pub forbidden: bool,
+    /// Its bytes, if they were made for this request and are in no store.
+    pub text: Option<Bytes>,
+}
+
+impl Served {
+    /// What is in the store, open to everybody.
+    pub(crate) fn stored(key: &str, object: Object) -> Self {
+        Self { key: key.to_owned(), object, forbidden: false, text: None }
+    }
 }
 
 impl Library {
@@ -98,6 +110,7 @@ impl Library {
             writing: Writing::default(),
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),
+            copying: tokio::sync::Mutex::default(),
             overdue: Mutex::default(),
             looked: Mutex::default(),
             looked_at_spent: Mutex::default(),
@@ -138,10 +151,14 @@ impl Library {
         }
         // the record says whose the object is: a key may be a path, which does not
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
-        let Some((object, _)) = object else { return Ok(None) };
+        let Some((object, _)) = object else { return self.clip_at(app, key).await };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
-        let Some((Media { forbidden, .. }, _)) = media else { return Ok(None) };
-        Ok(Some(Served { key: key.to_owned(), object, forbidden }))
+        let Some((media, _)) = media else { return Ok(None) };
+        // after DeleteParts, clips may hold what is served to nobody
+        if media.original.is_none() && media.cover.as_deref() != Some(key) {
+            return Ok(None);
+        }
+        Ok(Some(Served { forbidden: media.forbidden, ..Served::stored(key, object) }))
     }
 
     /// `len` bytes of an object from `start`.

@@ -65,6 +65,29 @@ impl Objects {
         Ok(ObjectWriter { upload, chunk, in_flight, summing: Summing::new() })
     }
 
+    /// Makes an object of the bytes of another one, under a new name: durable when it returns. On
+    /// the disk it is a hard link, which the file system counts; where it knows none, the bytes are
+    /// written once more.
+    pub(crate) async fn copy(&self, from: &str, to: &str) -> io::Result<()> {
+        match self.store.copy(&from.into(), &to.into()).await {
+            Ok(()) => return Ok(()),
+            Err(error @ object_store::Error::NotFound { .. }) => return Err(error.into()),
+            Err(error) => tracing::debug!(%error, "an object is copied byte by byte"),
+        }
+        let mut reader = self.read(from, 0, u64::MAX).await?;
+        let mut writer = self.write(to).await?;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            let len = reader.read(&mut buffer).await?;
+            match buffer.get(..len) {
+                Some(piece) if len > 0 => writer.write(piece).await?,
+                _ => break,
+            }
+        }
+        writer.finish().await?;
+        Ok(())
+    }
+
     /// Reads `len` bytes of an object from `start`.
     pub(crate) async fn read(&self, name: &str, start: u64, len: u64) -> io::Result<ObjectReader> {
         let mut file = tokio::fs::File::open(self.path(name)?).await?;

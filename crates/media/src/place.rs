@@ -40,6 +40,12 @@ pub(crate) fn name(extension: &str) -> io::Result<String> {
     Ok(format!("{}A.{extension}", random::text(11)?))
 }
 
+/// The file whose own directory a key lies in, if it lies in one.
+pub(crate) fn file_of(key: &str) -> Option<FileId> {
+    let directory = key.split('/').nth(1)?;
+    directory.get(8..)?.parse().ok()
+}
+
 /// Whether a text can be a key: it names one thing, and nothing else by a detour.
 pub(crate) fn is_key(text: &str) -> bool {
     let plain = |segment: &str| !matches!(segment, "" | "." | "..");

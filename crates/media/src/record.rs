@@ -10,9 +10,9 @@ use queue::{Record, RecordKey, RecordKind, RecordPut, Term};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::classes;
 use crate::listing;
 use crate::probe::MetaData;
+use crate::{classes, place};
 
 /// Characters of a VodSessionKey in the log.
 const SESSION_KEY_SHOWN: usize = 8;
@@ -160,6 +160,56 @@ pub(crate) struct Media {
     pub updated: Timestamp,
     /// What the probe found; none: nothing.
     pub meta: Option<MetaData>,
+    /// Where a clip takes its files from until it has them all; none: it has, or is no clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copying: Option<Copying>,
+}
+
+/// A clip whose files are still those of its sources: what lies at `<n>/<path>` of its own directory
+/// is at `<path>` of the `n`th source's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Copying {
+    /// The action that made it, as PersistenceComplete names it.
+    pub action: String,
+    /// The sources, each once.
+    pub sources: Vec<Origin>,
+}
+
+impl Copying {
+    /// The key, in its source, of what a clip has at a path of its directory.
+    pub(crate) fn key_of(&self, path: &str) -> Option<String> {
+        let (nth, rest) = path.split_once('/')?;
+        let source = self.sources.get(nth.parse::<usize>().ok()?)?;
+        Some(place::join(&source.directory, rest))
+    }
+
+    /// The same for a key of the clip, whose directory that is.
+    pub(crate) fn source_of(&self, directory: &str, key: &str) -> Option<String> {
+        self.key_of(place::relative(key, directory)?)
+    }
+}
+
+/// A file that clips take segments from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// Which file.
+    pub file: FileId,
+    /// Where its keys lie.
+    pub directory: String,
+}
+
+/// What holds the objects of a file: clips that still copy from it. While there is one, deleting the
+/// file takes it from the library and leaves its objects.
+///
+/// The record is made with the first clip and goes with the file, never before, so that its version
+/// tells two changes apart: a deletion and a clip both expect it as they have seen it, and one of two
+/// at once is decided anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hold {
+    /// The clips.
+    pub by: Vec<FileId>,
+    /// Whether the file was deleted meanwhile: its objects go when no clip is left.
+    pub condemned: bool,
 }
 
 /// Which record a session is.
@@ -180,6 +230,16 @@ pub(crate) fn media_key(app: AppId, file: FileId) -> RecordKey {
 /// Which record says whose a path is.
 pub(crate) fn path_key(app: AppId, key: &str) -> RecordKey {
     RecordKey { kind: RecordKind::Path, app, id: key.to_owned() }
+}
+
+/// Which record tells what holds a file.
+pub(crate) fn hold_key(app: AppId, file: FileId) -> RecordKey {
+    RecordKey { kind: RecordKind::Hold, app, id: file.to_string() }
+}
+
+/// The term by which clips are found that are not complete, and holds that hold something.
+pub(crate) fn unfinished_term() -> Term {
+    Term { name: "unfinished", value: "1".to_owned() }
 }
 
 /// The term by which a session is found from a COS request.
@@ -223,8 +283,17 @@ impl Path {
 impl Media {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         let class = Some(self.about.class_id).filter(|class| *class != classes::UNFILED);
-        let terms = class.map(class_term).into_iter().collect();
+        let unfinished = self.copying.as_ref().map(|_| unfinished_term());
+        let terms = class.map(class_term).into_iter().chain(unfinished).collect();
         RecordPut { key, body: body(self), terms, listing: Some(listing::of(self)) }
+    }
+}
+
+impl Hold {
+    pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
+        let has_work = self.condemned || !self.by.is_empty();
+        let terms = has_work.then(unfinished_term).into_iter().collect();
+        RecordPut { key, body: body(self), terms, listing: None }
     }
 }
 

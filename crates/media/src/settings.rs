@@ -19,6 +19,8 @@ pub struct Settings {
     pub session_objects_max: u64,
     /// Bytes of one session.
     pub session_bytes_max: u64,
+    /// Whether NewFileUpload tells of clips that are kept, of those with a SourceContext.
+    pub clips_also_new_file_upload: bool,
     /// Bytes that uploads leave free on the disk at least.
     pub free_bytes_min: u64,
     /// Percent of the disk that uploads leave free at least.
@@ -37,6 +39,7 @@ impl Settings {
             session_life_s: limits::SESSION_LIFE_S,
             session_objects_max: limits::SESSION_OBJECTS_MAX,
             session_bytes_max: limits::SESSION_BYTES_MAX,
+            clips_also_new_file_upload: true,
             free_bytes_min: limits::UPLOAD_FREE_BYTES_MIN,
             free_percent_min: limits::UPLOAD_FREE_PERCENT_MIN,
             pull: PullSettings::default(),

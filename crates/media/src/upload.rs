@@ -137,7 +137,7 @@ impl Library {
         self.check_grant(grant).await?;
         let object: Option<(Object, u64)> = self.one(record::object_key(grant.app, key)).await?;
         let own = object.map(|(object, _)| object).filter(|o| o.file == grant.session.file);
-        Ok(own.map(|object| Served { key: key.to_owned(), object, forbidden: false }))
+        Ok(own.map(|object| Served::stored(key, object)))
     }
 
     /// The upload of that id, if it is the session's and of that key.

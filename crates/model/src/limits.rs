@@ -201,6 +201,11 @@ pub const FORBID_MEDIA_MAX: usize = 20;
 /// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
 /// templates each are fewer.
 pub const DELETE_PARTS_MAX: usize = 100;
+/// Inputs of FastEditMedia (documented).
+pub const CLIP_INPUTS_MAX: usize = 100;
+/// Clips of one file that are being copied at once: the record that holds the file for them stays
+/// below 24 KB.
+pub const CLIPS_PENDING_MAX: usize = 1_000;
 /// FileIds of DescribeMediaInfos (documented).
 pub const DESCRIBE_MEDIA_MAX: usize = 20;
 /// Characters of SourceContext (documented).

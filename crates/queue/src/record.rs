@@ -36,11 +36,13 @@ pub enum RecordKind {
     Signature,
     /// A SessionId that a task was begun with; `id` is the type of the task and the SessionId.
     SessionId,
+    /// What keeps a media file's objects beyond its deletion; `id` is the FileId.
+    Hold,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Application,
         Self::Key,
         Self::Session,
@@ -52,6 +54,7 @@ impl RecordKind {
         Self::Path,
         Self::Signature,
         Self::SessionId,
+        Self::Hold,
     ];
 
     /// The number the store keeps.
@@ -68,6 +71,7 @@ impl RecordKind {
             Self::Path => 9,
             Self::Signature => 10,
             Self::SessionId => 11,
+            Self::Hold => 12,
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod account;
 mod class;
+mod clips;
 mod delivery;
 mod event_config;
 mod history;
@@ -32,6 +33,7 @@ pub use account::{
     ModifySubAppIdStatus, ResourceTag,
 };
 pub use class::{CreateClass, DeleteClass, DescribeAllClass, ModifyClass};
+pub use clips::{FastEditMedia, FastEditMediaFileInfo, Persistence, SimpleHlsClip};
 pub use delivery::{DescribeDelivery, ResumeDelivery, TestNotification};
 pub use event_config::{DescribeEventConfig, ModifyEventConfig};
 pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
@@ -116,6 +118,8 @@ actions! {
     PullUpload: |request| request.sub_app_id,
     DescribeTaskDetail: |request| request.sub_app_id,
     DescribeTasks: |request| request.sub_app_id,
+    SimpleHlsClip: |request| request.sub_app_id,
+    FastEditMedia: |request| request.sub_app_id,
     CreateSubAppId: |_request| None,
     DescribeSubAppIds: |_request| None,
     ModifySubAppIdInfo: |request| Some(request.sub_app_id),

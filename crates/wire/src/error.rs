@@ -83,6 +83,8 @@ codes! {
     InvalidParameterValueCoverUrl = "InvalidParameterValue.CoverUrl",
     /// Description is too long.
     InvalidParameterValueDescription = "InvalidParameterValue.Description",
+    /// EndTimeOffset lies before the start.
+    InvalidParameterValueEndTimeOffset = "InvalidParameterValue.EndTimeOffset",
     /// ExpireTime is no time.
     InvalidParameterValueExpireTime = "InvalidParameterValue.ExpireTime",
     /// FileIds holds none.
@@ -91,6 +93,8 @@ codes! {
     InvalidParameterValueFileIdsOverLimit = "InvalidParameterValue.FileIdsOverLimit",
     /// CoverData is no picture.
     InvalidParameterValueImageDecodeError = "InvalidParameterValue.ImageDecodeError",
+    /// IsPersistence is neither 0 nor 1.
+    InvalidParameterValueIsPersistence = "InvalidParameterValue.IsPersistence",
     /// The manifest cannot be read, or names what it may not.
     InvalidParameterValueMediaManifestContent = "InvalidParameterValue.MediaManifestContent",
     /// MediaStoragePath is not acceptable.
@@ -103,18 +107,26 @@ codes! {
     InvalidParameterValueName = "InvalidParameterValue.Name",
     /// Operation is no known one.
     InvalidParameterValueOperation = "InvalidParameterValue.Operation",
+    /// OutputMediaType is not `hls`.
+    InvalidParameterValueOutputMediaType = "InvalidParameterValue.OutputMediaType",
+    /// Procedure names none that exists.
+    InvalidParameterValueProcedure = "InvalidParameterValue.Procedure",
     /// SessionContext is longer than 1000 characters.
     InvalidParameterValueSessionContextTooLong = "InvalidParameterValue.SessionContextTooLong",
     /// SessionId was used in the last three days.
     InvalidParameterValueSessionId = "InvalidParameterValue.SessionId",
     /// SessionId is longer than 50 characters.
     InvalidParameterValueSessionIdTooLong = "InvalidParameterValue.SessionIdTooLong",
+    /// StartTimeOffset lies outside the media.
+    InvalidParameterValueStartTimeOffset = "InvalidParameterValue.StartTimeOffset",
     /// StorageRegion is no region.
     InvalidParameterValueStorageRegion = "InvalidParameterValue.StorageRegion",
     /// A tag is too long.
     InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
     /// TaskId is no id of a task.
     InvalidParameterValueTaskId = "InvalidParameterValue.TaskId",
+    /// Url is none of a media here.
+    InvalidParameterValueUrl = "InvalidParameterValue.Url",
     /// VodSessionKey is wrong or expired.
     InvalidParameterValueVodSessionKey = "InvalidParameterValue.VodSessionKey",
     /// The request cannot be read at all.
@@ -137,6 +149,8 @@ codes! {
     ResourceNotFound = "ResourceNotFound",
     /// There is no such file.
     ResourceNotFoundFileNotExist = "ResourceNotFound.FileNotExist",
+    /// The playlist is one of playlists.
+    ResourceUnavailableMasterPlaylist = "ResourceUnavailable.MasterPlaylist",
     /// The server is stopping.
     ServiceUnavailable = "ServiceUnavailable",
     /// The key's policy refuses the call.

@@ -5,6 +5,7 @@
 
 mod applications;
 mod class;
+mod clips;
 mod delivery;
 mod history;
 mod keys;
@@ -20,6 +21,7 @@ use crate::event::PullItem;
 
 pub use applications::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
 pub use class::{ClassInfo, ClassReply, ClassesReply};
+pub use clips::{FastEditMediaReply, SimpleHlsClipReply};
 pub use delivery::{DeliveryReply, DeliveryState, TestReply};
 pub use history::{
     EventAttempt, EventDetailReply, EventInfo, HistoryReply, PublishResult, PublishedReply,
@@ -68,6 +70,10 @@ pub enum Reply {
     TaskDetail(TaskDetailReply),
     /// DescribeTasks.
     Tasks(TasksReply),
+    /// SimpleHlsClip.
+    SimpleHlsClip(SimpleHlsClipReply),
+    /// FastEditMedia.
+    FastEditMedia(FastEditMediaReply),
     /// CreateSubAppId.
     SubAppId(SubAppIdReply),
     /// DescribeSubAppIds.
@@ -118,6 +124,8 @@ impl Reply {
             Self::TaskId(reply) => serde_json::to_writer(out, reply)?,
             Self::TaskDetail(reply) => serde_json::to_writer(out, reply)?,
             Self::Tasks(reply) => serde_json::to_writer(out, reply)?,
+            Self::SimpleHlsClip(reply) => serde_json::to_writer(out, reply)?,
+            Self::FastEditMedia(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppIds(reply) => serde_json::to_writer(out, reply)?,
             Self::Published(reply) => serde_json::to_writer(out, reply)?,

@@ -268,6 +268,8 @@ pub struct Media {
     pub pull_timeout: Span,
     /// Whether a pull states NewFileUpload too.
     pub pull_upload_also_new_file_upload: bool,
+    /// Whether NewFileUpload tells of clips that are kept.
+    pub clips_also_new_file_upload: bool,
 }
 
 impl Default for Media {
@@ -284,6 +286,7 @@ impl Default for Media {
             pull_bytes_max: limits::PULL_BYTES_MAX,
             pull_timeout: Span::from_ms(limits::PULL_MS),
             pull_upload_also_new_file_upload: false,
+            clips_also_new_file_upload: true,
         }
     }
 }

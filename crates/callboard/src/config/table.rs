@@ -230,6 +230,13 @@ pub const SETTINGS: &[Setting] = &[
         name: "media.pull_upload_also_new_file_upload",
         words: &["Whether a pull states NewFileUpload too, before PullComplete."],
     },
+    Setting {
+        name: "media.clips_also_new_file_upload",
+        words: &[
+            "Whether a kept SimpleHlsClip or LiveRealTimeClip raises NewFileUpload when it is made,",
+            "besides PersistenceComplete when it has been copied.",
+        ],
+    },
     Setting { name: "log.format", words: &["\"text\" for people, \"json\" for machines."] },
     Setting {
         name: "log.level",

@@ -46,6 +46,26 @@ pub(super) async fn tick_backend(
     }
 }
 
+/// Copies clips until `stop`: what a crash or a failure left, for new ones begin at once. What fails
+/// tick after tick is told once.
+pub(super) async fn tick_clips(library: Arc<Library>, stop: CancellationToken) {
+    let mut ticks = interval(LIBRARY_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = String::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let ticked = library.tick_clips().await;
+        let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
+        if !trouble.is_empty() && trouble != told {
+            tracing::warn!(error = trouble, "a clip cannot be copied");
+        }
+        told = trouble;
+    }
+}
+
 /// Ticks the library until `stop`. What fails tick after tick is told once.
 pub(super) async fn tick_library(library: Arc<Library>, stop: CancellationToken) {
     let mut ticks = interval(LIBRARY_TICK);

@@ -209,6 +209,7 @@ pub(super) fn library(
         also_new_file_upload: config.media.pull_upload_also_new_file_upload,
         ..media::PullSettings::default()
     };
+    settings.clips_also_new_file_upload = config.media.clips_also_new_file_upload;
     let parts = LibraryParts {
         backend: Arc::clone(&base.backend),
         clock: Arc::clone(&base.clock),

@@ -145,6 +145,7 @@ impl Running {
         let tls = running.certified.as_ref().map(|certified| certified.tls.clone());
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
+        running.tasks.spawn(drivers::tick_clips(Arc::clone(&library), stop()));
         running.tasks.spawn(drivers::tick_library(library, stop()));
         running.tasks.spawn(puller.run(stop()));
         let ops = Ops {

@@ -79,6 +79,7 @@ impl Library {
             created: now,
             updated: now,
             meta: fetched.meta.clone(),
+            copying: None,
         }
     }
 

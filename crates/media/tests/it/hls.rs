@@ -101,8 +101,13 @@ fn is_top(name: &str) -> bool {
     ["index.m3u8", "index.mpd"].contains(&name)
 }
 
+/// Every file of an HLS media of five seconds, the playlist first.
+pub(crate) fn make(options: &str) -> Vec<(String, Vec<u8>)> {
+    Made::plain(options).files()
+}
+
 /// Where a file goes: the playlist to its announced key, everything else beside it.
-fn key(applied: &Applied, name: &str) -> String {
+pub(crate) fn key(applied: &Applied, name: &str) -> String {
     let session = &applied.session;
     if is_top(name) {
         return session.media_key.clone();

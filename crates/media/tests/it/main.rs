@@ -5,6 +5,8 @@ mod apply;
 #[cfg(test)]
 mod classes;
 #[cfg(test)]
+mod clips;
+#[cfg(test)]
 mod commit;
 #[cfg(test)]
 mod cover;

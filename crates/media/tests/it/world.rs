@@ -204,8 +204,13 @@ impl World {
 
 /// An application that wants every event, by PULL.
 pub(crate) fn application(id: AppId) -> Application {
-    let config =
-        EventConfig { mode: Mode::Pull, upload: true, delete: true, ..EventConfig::default() };
+    let config = EventConfig {
+        mode: Mode::Pull,
+        upload: true,
+        delete: true,
+        persistence: true,
+        ..EventConfig::default()
+    };
     Application { config, ..Application::new(id, "test", Timestamp(NOW_MS)) }
 }
 

@@ -13,11 +13,11 @@ use wire::event::task::{
 use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
     DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
-    ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply, KeysReply, ManifestReply,
-    MediaInfo, MediaInfosReply, ModifyMediaInfoReply, PublishResult, PublishedReply, PurgedReply,
-    ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply, SubAppIdInfo,
-    SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply,
-    TempCertificate, TestReply,
+    FastEditMediaReply, ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply, KeysReply,
+    ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply, PublishResult, PublishedReply,
+    PurgedReply, ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply,
+    SimpleHlsClipReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply,
+    TaskSimpleInfo, TasksReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, TaskStatus, event};
 
@@ -314,6 +314,16 @@ pub(crate) fn reply(action: ActionName) -> Reply {
                 },
             ],
             scroll_token: "next".to_owned(),
+        }),
+        ActionName::SimpleHlsClip => Reply::SimpleHlsClip(SimpleHlsClipReply {
+            url: "http://127.0.0.1:8800/media/a/b.m3u8".to_owned(),
+            meta_data: meta_data(),
+            file_id: None,
+            task_id: String::new(),
+        }),
+        ActionName::FastEditMedia => Reply::FastEditMedia(FastEditMediaReply {
+            file_id: FILE,
+            url: "http://127.0.0.1:8800/media/a/b.m3u8".to_owned(),
         }),
         ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),
         ActionName::DescribeSubAppIds => Reply::SubAppIds(SubAppIdsReply {

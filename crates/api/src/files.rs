@@ -5,25 +5,43 @@
 //! closed list, sniffing is off, and a sandbox holds whatever slips through. The COS surface answers
 //! GET and HEAD with the same code.
 //!
-//! Deliberately absent: several ranges in one answer (a player that asks for them gets the whole),
-//! CORS, and listings.
+//! With a key (`media.signing_key`) only signed addresses are answered, but for pictures. What was served
+//! may be kept and must be asked about again each time, which costs one 304: a deletion is felt at once.
+//!
+//! Deliberately absent: several ranges in one answer (a player that asks for them gets the whole), and
+//! listings.
 
 mod condition;
+mod playlist;
 mod range;
+mod signed;
+mod viewers;
+
+use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use media::{Fault, Library, Served, catalogue};
+use model::limits;
 use percent_encoding::percent_decode_str;
+use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use range::Range;
+use signed::{Guard, Signed, Unsigned};
+pub(crate) use viewers::Viewers;
+
+use crate::Gateway;
+
+/// Whose connection a request came over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Where media are.
 const PREFIX: &str = "/media/";
@@ -37,13 +55,18 @@ pub(crate) fn is_media(path: &str) -> bool {
 
 /// Answers a request for media: only of committed media, in applications that are On. Whatever else
 /// is asked for does not exist.
-pub(crate) async fn handle(library: &Library, parts: &Parts) -> Response {
+pub(crate) async fn handle(gateway: &Gateway, parts: &Parts) -> Response {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     let Some((bucket, key)) = place(parts.uri.path()) else { return plain(StatusCode::NOT_FOUND) };
+    let library = gateway.library();
+    let signed = match signature(gateway, parts, &key) {
+        Ok(signed) => signed,
+        Err(unsigned) => return refused(&unsigned),
+    };
     let served = match library.published(&bucket, &key).await {
         Ok(Some(served)) => served,
         Ok(None) => return plain(StatusCode::NOT_FOUND),
@@ -52,11 +75,71 @@ pub(crate) async fn handle(library: &Library, parts: &Parts) -> Response {
     if served.forbidden {
         return plain(StatusCode::FORBIDDEN);
     }
-    match serve(library, &served, &parts.method, &parts.headers).await {
+    let outcome = match &signed {
+        Some(signed) if signed::is_playlist(&key) => {
+            signed_playlist(library, &served, signed, &parts.method).await
+        }
+        _ => serve(library, &served, &parts.method, &parts.headers).await,
+    };
+    let mut response = match outcome {
         Ok(response) => response,
-        Err(fault) if is_gone(&fault) => plain(StatusCode::NOT_FOUND),
-        Err(fault) => broken(&fault),
+        Err(fault) if is_gone(&fault) => return plain(StatusCode::NOT_FOUND),
+        Err(fault) => return broken(&fault),
+    };
+    if signed.is_some() {
+        insert(&mut response, CACHE_CONTROL, "private, no-cache");
     }
+    response
+}
+
+/// The signature of a request; none: none is needed.
+fn signature<'a>(
+    gateway: &'a Gateway,
+    parts: &'a Parts,
+    key: &str,
+) -> Result<Option<Signed<'a>>, Unsigned> {
+    let Some(secret) = &gateway.settings().media_signing_key else { return Ok(None) };
+    let guard = Guard {
+        key: &secret.0,
+        public_url: &gateway.library().settings().public_url,
+        viewers: gateway.viewers(),
+        now_s: gateway.now().wall.seconds(),
+    };
+    guard.check(parts, key, parts.extensions.get::<Peer>().map(|peer| peer.0))
+}
+
+/// A playlist in which everything is signed. It is made for this request, so there are no parts of it and
+/// nothing to compare it with; one that is too long to be read is served as it is.
+async fn signed_playlist(
+    library: &Library,
+    served: &Served,
+    signed: &Signed<'_>,
+    method: &Method,
+) -> Result<Response, Fault> {
+    let size = served.object.size;
+    let short = usize::try_from(size).is_ok_and(|size| size <= limits::PLAYLIST_BYTES_MAX);
+    if !short {
+        return serve(library, served, method, &HeaderMap::new()).await;
+    }
+    let mut bytes = Vec::new();
+    library.open(&served.object, 0, size).await?.read_to_end(&mut bytes).await?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = playlist::sign(&text, signed, &library.settings().public_url);
+    let mut response = plain(StatusCode::OK);
+    insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
+    insert(&mut response, CONTENT_LENGTH, &text.len().to_string());
+    if *method != Method::HEAD {
+        *response.body_mut() = Body::from(text);
+    }
+    Ok(response)
+}
+
+/// An address that is not served says why, for who made it.
+fn refused(unsigned: &Unsigned) -> Response {
+    let mut response = plain(StatusCode::FORBIDDEN);
+    insert(&mut response, CONTENT_TYPE, "text/plain; charset=utf-8");
+    *response.body_mut() = Body::from(format!("{unsigned}\n"));
+    response
 }
 
 /// Answers GET or HEAD of an object: 200, 206, 304, 412 or 416.
@@ -131,6 +214,7 @@ fn plain(status: StatusCode) -> Response {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 

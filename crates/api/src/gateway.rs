@@ -10,6 +10,7 @@ use sign::seal::MasterKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Budget;
+use crate::files::Viewers;
 use crate::keyring::Keyring;
 use crate::rate::Rates;
 use crate::settings::Settings;
@@ -45,6 +46,7 @@ struct Inner {
     keyring: Keyring,
     rates: Rates,
     bodies: Budget,
+    viewers: Viewers,
     stopping: CancellationToken,
 }
 
@@ -55,7 +57,9 @@ impl Gateway {
         let rates = Rates::new(parts.settings.rates.clone());
         let bodies = Budget::new(parts.settings.transport.bodies_in_flight_bytes);
         let keyring = Keyring::default();
-        Self(Arc::new(Inner { parts, keyring, rates, bodies, stopping: CancellationToken::new() }))
+        let viewers = Viewers::default();
+        let stopping = CancellationToken::new();
+        Self(Arc::new(Inner { parts, keyring, rates, bodies, viewers, stopping }))
     }
 
     /// Its settings.
@@ -106,6 +110,10 @@ impl Gateway {
 
     pub(crate) fn bodies(&self) -> &Budget {
         &self.0.bodies
+    }
+
+    pub(crate) fn viewers(&self) -> &Viewers {
+        &self.0.viewers
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

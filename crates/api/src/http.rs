@@ -1,10 +1,10 @@
 //! Requests to answers: which surface a request is for, and what an API answer looks like.
 //!
 //! One port carries four surfaces, told apart by content: a COS request by its q-sign key, media and the
-//! API of the upload SDKs by the path, everything else is API 3.0. An API answer has HTTP status 200 even when it is an error,
-//! and `Content-Type: application/json` to the letter: with anything else the Python SDK takes an
-//! error for a success, and six SDKs lose the code of an error with another status (facts/api3.md
-//! section 0).
+//! API of the upload SDKs by the path, everything else is API 3.0. An API answer has HTTP status 200
+//! even when it is an error, and `Content-Type: application/json` to the letter: with anything else the
+//! Python SDK takes an error for a success, and six SDKs lose the code of an error with another status
+//! (facts/api3.md section 0).
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(crate) async fn handle(gateway: &Gateway, seat: &Seat, request: Incoming) ->
     }
     if is_media {
         seat.serve();
-        let mut response = files::handle(gateway.library(), &parts).await;
+        let mut response = files::handle(gateway, &parts).await;
         settings.media_origins.apply(cors::MEDIA, &parts.headers, &mut response);
         return response;
     }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::files::Peer;
 use crate::http::Incoming;
 use crate::patience::{Guarded, Patience, Patient};
 use crate::seats::{Seat, Seats};
@@ -132,7 +133,7 @@ async fn run<S: Surface>(
             () = shutdown.cancelled() => break,
             accepted = accept(&listener, &seats) => accepted,
         };
-        let (stream, seat) = match accepted {
+        let (stream, seat, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -141,7 +142,7 @@ async fn run<S: Surface>(
             }
         };
         let (shutdown, abandon) = (shutdown.clone(), abandon.clone());
-        let line = Line { seat, transport, shutdown };
+        let line = Line { seat, peer, transport, shutdown };
         let connection = connection(stream, tls.clone(), line, surface.clone());
         connections.spawn(async move { abandon.run_until_cancelled(connection).await });
     }
@@ -156,15 +157,16 @@ async fn run<S: Surface>(
 }
 
 /// A connection first, then its seat: nobody is asked to leave for a connection that does not come.
-async fn accept(listener: &TcpListener, seats: &Arc<Seats>) -> io::Result<(TcpStream, Seat)> {
-    let (stream, _peer) = listener.accept().await?;
+async fn accept(listener: &TcpListener, seats: &Arc<Seats>) -> io::Result<(TcpStream, Seat, Peer)> {
+    let (stream, peer) = listener.accept().await?;
     let seat = seats.take().await.map_err(io::Error::other)?;
-    Ok((stream, seat))
+    Ok((stream, seat, Peer(peer.ip())))
 }
 
 /// What a connection is held to.
 struct Line {
     seat: Seat,
+    peer: Peer,
     transport: Transport,
     shutdown: CancellationToken,
 }
@@ -208,7 +210,7 @@ async fn greet(stream: TcpStream, tls: &Tls) -> io::Result<Greeted> {
 
 async fn speak<S: Surface>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    Line { seat, transport, shutdown }: Line,
+    Line { seat, peer, transport, shutdown }: Line,
     surface: S,
 ) {
     let patience = Patience {
@@ -218,7 +220,8 @@ async fn speak<S: Surface>(
         write: transport.write_stall,
     };
     let io = TokioIo::new(Patient::new(stream, patience, seat.clone()));
-    let service = service_fn(|request: Incoming| {
+    let service = service_fn(|mut request: Incoming| {
+        request.extensions_mut().insert(peer);
         // at once, before the stream is read again: it must not wait for another head
         let (surface, seat, turn) = (surface.clone(), seat.clone(), seat.begin());
         async move {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use model::{AppId, limits};
+use wire::Secret;
 
 use crate::cors::Origins;
 use crate::rate::RateLimits;
@@ -39,6 +40,9 @@ pub struct Settings {
     pub rates: RateLimits,
     /// Web pages that may read media (`media.cors_origins`).
     pub media_origins: Origins,
+    /// The key that must have signed the address of a media file (`media.signing_key`); none: all are
+    /// served.
+    pub media_signing_key: Option<Secret>,
     /// Web pages that may upload (`media.upload_cors_origins`).
     pub upload_origins: Origins,
     /// What one connection and one request may cost.
@@ -99,6 +103,7 @@ impl Settings {
             pull_empty: PullEmpty::default(),
             rates: RateLimits::default(),
             media_origins: Origins::default(),
+            media_signing_key: None,
             upload_origins: Origins::default(),
             transport: Transport::default(),
         }

@@ -206,6 +206,8 @@ pub const CLIP_INPUTS_MAX: usize = 100;
 /// Clips of one file that are being copied at once: the record that holds the file for them stays
 /// below 24 KB.
 pub const CLIPS_PENDING_MAX: usize = 1_000;
+/// Signed addresses of files with a limit of viewers whose viewers are remembered: at some 300 bytes each, 3 MB.
+pub const VIEWED_ADDRESSES_MAX: usize = 10_000;
 /// FileIds of DescribeMediaInfos (documented).
 pub const DESCRIBE_MEDIA_MAX: usize = 20;
 /// Characters of SourceContext (documented).

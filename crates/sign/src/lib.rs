@@ -10,6 +10,7 @@
 
 pub mod callback;
 pub mod cos;
+pub mod hotlink;
 pub mod seal;
 pub mod tc3;
 pub mod upload;

@@ -15,6 +15,7 @@ mod configuration;
 mod consumers;
 mod cos;
 mod delivery;
+mod files;
 mod hostile;
 mod keys;
 mod language;

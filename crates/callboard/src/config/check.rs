@@ -83,6 +83,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
     check.media(&settings.media)?;
     check.origins("media.cors_origins", &settings.media.cors_origins)?;
     check.origins("media.upload_cors_origins", &settings.media.upload_cors_origins)?;
+    check.signing_key(&settings.media.signing_key)?;
     if let Err(error) = settings.log.level.parse::<EnvFilter>() {
         return Err(check.refuse("log.level", &error.to_string()));
     }
@@ -258,6 +259,13 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// As documented for the key of hotlink protection (266/33986).
+    fn signing_key(&self, key: &str) -> Result<(), ConfigError> {
+        let fits = key.is_empty()
+            || (8..=20).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric());
+        self.that("media.signing_key", fits, "takes 8 to 20 letters and digits")
+    }
+
     fn limits(&self, limits: &Limits) -> Result<(), ConfigError> {
         for action in limits.per_second.keys() {
             let known = wire::spec::spec().action(action).is_some();
@@ -370,6 +378,8 @@ mod tests {
             ("media.upload_cors_origins", |s| {
                 s.media.upload_cors_origins = vec!["https://A.example:443/".to_owned()];
             }),
+            ("media.signing_key", |s| s.media.signing_key = "short".to_owned()),
+            ("media.signing_key", |s| s.media.signing_key = "not only letters".to_owned()),
             ("limits.per_second", |s| {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);
             }),

@@ -50,8 +50,11 @@ pub fn render(settings: &Settings) -> Result<String, toml::ser::Error> {
             push(&mut text, format_args!("# {line}"));
         }
         let proxy_with_password = setting.name == "push.proxy" && settings.push.proxy.contains('@');
+        let secret = setting.name == "media.signing_key" && !settings.media.signing_key.is_empty();
         if proxy_with_password {
             push(&mut text, format_args!("# {key} is set and not shown: it has a password"));
+        } else if secret {
+            push(&mut text, format_args!("# {key} is set and not shown"));
         } else if let Some(value) = get(&table, setting.name) {
             push(&mut text, format_args!("{key} = {}", inline(value)));
         }
@@ -129,6 +132,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.push.allow_targets = vec!["10.0.0.0/8".to_owned()];
         settings.push.proxy = "http://me:topsecret@proxy:3128".to_owned();
+        settings.media.signing_key = "topsecret".to_owned();
         settings.application = vec![Declared {
             id: 3,
             name: Some("a \"quoted\" name".to_owned()),
@@ -143,6 +147,7 @@ mod tests {
         assert!(!text.contains("topsecret"));
         settings.application[0].sign_key = None;
         settings.push.proxy = String::new();
+        settings.media.signing_key = String::new();
         assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
     }
 

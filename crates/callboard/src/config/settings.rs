@@ -256,6 +256,8 @@ pub struct Media {
     pub cors_origins: Vec<String>,
     /// Origins of web pages that may upload; `*`: any.
     pub upload_cors_origins: Vec<String>,
+    /// The key that signs the addresses of media; empty: they need no signature.
+    pub signing_key: String,
     /// Networks that pulls may fetch from although they are not public.
     pub pull_allow_targets: Vec<String>,
     /// Pulls under way at once, in all.
@@ -280,6 +282,7 @@ impl Default for Media {
             session_life: Span::from_ms(life * 1000),
             cors_origins: Vec::new(),
             upload_cors_origins: Vec::new(),
+            signing_key: String::new(),
             pull_allow_targets: Vec::new(),
             pull_concurrency: limits::PULLS_MAX,
             pull_concurrency_per_application: limits::PULLS_PER_APPLICATION_MAX,

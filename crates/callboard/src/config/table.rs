@@ -207,6 +207,14 @@ pub const SETTINGS: &[Setting] = &[
         ],
     },
     Setting {
+        name: "media.signing_key",
+        words: &[
+            "With a key media files are served to addresses only that it has signed, by the rule of the",
+            "cloud's key hotlink protection: sign = md5(key + directory + t + ...). 8 to 20 letters and",
+            "digits; better set by CALLBOARD_MEDIA_SIGNING_KEY than here. Empty: none is needed.",
+        ],
+    },
+    Setting {
         name: "media.pull_allow_targets",
         words: &[
             "Networks that PullUpload may fetch from although they are not public, such as",

@@ -252,6 +252,8 @@ pub(super) fn gateway(
     };
     settings.media_origins = origins(&config.media.cors_origins);
     settings.upload_origins = origins(&config.media.upload_cors_origins);
+    let key = &config.media.signing_key;
+    settings.media_signing_key = (!key.is_empty()).then(|| wire::Secret(key.clone()));
     let limits = config.per_second.iter();
     settings.rates = api::RateLimits(limits.map(|(a, n)| (a.clone(), u64::from(*n))).collect());
     Gateway::new(GatewayParts {

@@ -1,0 +1,162 @@
+//! Playlists behind a signed address: what they name is signed too, for as long and for as many.
+//!
+//! A player resolves what a playlist names against its path and forgets its query, so the names themselves
+//! get one, in the answer and nowhere else. Each is signed for its own directory, which may lie below. A
+//! preview (`exper`) ends where its seconds are up; what it names may be had whole.
+//!
+//! Deliberately absent: checking what a playlist says. One that was uploaded names relative paths only;
+//! names of other hosts are left as they are.
+
+use sign::hotlink::Hotlink;
+
+use super::signed::{Signed, is_playlist};
+
+const URI: &str = "URI=\"";
+const LENGTH: &str = "#EXTINF:";
+const END: &str = "#EXT-X-ENDLIST\n";
+
+/// The text with everything in it signed. `public_url` is what our own addresses begin with.
+pub(super) fn sign(text: &str, signed: &Signed<'_>, public_url: &str) -> String {
+    let names = Names { signed, public_url, whole: signed.hotlink.whole() };
+    let preview: Option<f64> = signed.hotlink.preview().parse().ok().filter(|s| *s > 0.0);
+    let (mut played, mut length) = (0.0, 0.0);
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let end = line.get(content.len()..).unwrap_or_default();
+        if let Some(seconds) = content.strip_prefix(LENGTH) {
+            length = seconds.split(',').next().and_then(|s| s.trim().parse().ok()).unwrap_or(0.0);
+            out.push_str(line);
+        } else if content.starts_with('#') {
+            names.tag(content, &mut out);
+            out.push_str(end);
+        } else if content.trim().is_empty() {
+            out.push_str(line);
+        } else {
+            out.push_str(&names.uri(content));
+            out.push_str(end);
+            played += length;
+            length = 0.0;
+            if preview.is_some_and(|preview| played >= preview) {
+                if end.is_empty() {
+                    out.push('\n');
+                }
+                out.push_str(END);
+                return out;
+            }
+        }
+    }
+    out
+}
+
+struct Names<'a> {
+    signed: &'a Signed<'a>,
+    public_url: &'a str,
+    whole: Hotlink,
+}
+
+impl Names<'_> {
+    /// A tag with the names in its attributes.
+    fn tag(&self, line: &str, out: &mut String) {
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once(URI) {
+            let Some((uri, behind)) = after.split_once('"') else { break };
+            out.push_str(before);
+            out.push_str(URI);
+            out.push_str(&self.uri(uri));
+            out.push('"');
+            rest = behind;
+        }
+        out.push_str(rest);
+    }
+
+    fn uri(&self, uri: &str) -> String {
+        let path = uri.split(['?', '#']).next().unwrap_or_default();
+        let Some(full) = self.path(path) else { return uri.to_owned() };
+        let directory = full.rfind('/').and_then(|at| full.get(..=at)).unwrap_or("/");
+        let hotlink = if is_playlist(path) { &self.signed.hotlink } else { &self.whole };
+        let query = hotlink.of(self.signed.key, directory).query();
+        let (before, fragment) = uri
+            .split_once('#')
+            .map_or((uri, ""), |(before, _)| (before, uri.get(before.len()..).unwrap_or_default()));
+        let joint = if before.contains('?') { '&' } else { '?' };
+        format!("{before}{joint}{query}{fragment}")
+    }
+
+    /// The path that a name leads to on this server; none: it leads elsewhere.
+    fn path(&self, name: &str) -> Option<String> {
+        if let Some(own) = name.strip_prefix(self.public_url).filter(|own| own.starts_with('/')) {
+            return own.starts_with(super::PREFIX).then(|| own.to_owned());
+        }
+        let first = name.split('/').next().unwrap_or_default();
+        if name.is_empty() || first.contains(':') || name.starts_with("//") {
+            return None;
+        }
+        if name.starts_with('/') {
+            return name.starts_with(super::PREFIX).then(|| name.to_owned());
+        }
+        let mut segments: Vec<&str> = self.signed.directory.split('/').collect();
+        segments.pop();
+        for segment in name.split('/') {
+            match segment {
+                "." => {}
+                ".." => {
+                    segments.pop();
+                }
+                segment => segments.push(segment),
+            }
+        }
+        Some(segments.join("/")).filter(|path| path.starts_with(super::PREFIX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "24FEQmTzro4V5u3D5epW";
+    const DIR: &str = "/media/b-1/d/e/";
+
+    /// The playlist that a signed address gets, with every query cut off after it was checked.
+    fn signed(text: &str, more: &str) -> String {
+        let hotlink = Hotlink::parse(&format!("t=5a71afc0&us=x&sign=0{more}")).unwrap();
+        let signed = Signed { key: KEY, directory: DIR, hotlink };
+        sign(text, &signed, "http://h:1")
+    }
+
+    fn query(line: &str) -> Hotlink {
+        Hotlink::parse(line.split_once('?').unwrap().1.trim_end_matches('"')).unwrap()
+    }
+
+    #[test]
+    fn every_name_is_signed_for_its_directory() {
+        let text = "#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI=\"k.key\",IV=0x1\n#EXT-X-MAP:URI=\"i.mp4?v=1\"\n\
+                    #EXTINF:4,\na%20b/0.ts\n#EXTINF:4,\n../f/1.ts\n\nhttp://h:1/media/b-1/g/2.ts\n\
+                    https://cdn.example/3.ts\n/other/4.ts\nvariant.m3u8#x";
+        let out = signed(text, "");
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.len(), text.lines().count());
+        assert!(out.starts_with("#EXTM3U\r\n") && lines[6].starts_with("../f/1.ts?"));
+        let key = lines[1].split_once("URI=\"").unwrap().1.split_once('"').unwrap();
+        assert!(query(key.0).verify(KEY, DIR) && key.1 == ",IV=0x1", "{}", lines[1]);
+        assert!(lines[2].contains("URI=\"i.mp4?v=1&t=5a71afc0&us=x&sign="));
+        assert!(query(lines[4]).verify(KEY, "/media/b-1/d/e/a%20b/"), "{}", lines[4]);
+        assert!(query(lines[6]).verify(KEY, "/media/b-1/d/f/"));
+        assert!(query(lines[8]).verify(KEY, "/media/b-1/g/"));
+        assert_eq!((lines[9], lines[10]), ("https://cdn.example/3.ts", "/other/4.ts"));
+        let (variant, fragment) = lines[11].rsplit_once('#').unwrap();
+        assert!(query(variant).verify(KEY, DIR) && fragment == "x");
+    }
+
+    #[test]
+    fn a_preview_ends_where_its_seconds_are_up() {
+        let text =
+            "#EXTM3U\n#EXTINF:4.0,\n0.ts\n#EXTINF:4.0,\n1.ts\n#EXTINF:4.0,\n2.ts\n#EXT-X-ENDLIST\n";
+        let out = signed(text, "&exper=5");
+        assert!(out.contains("1.ts?t=") && !out.contains("2.ts"), "{out}");
+        assert!(out.ends_with("\n#EXT-X-ENDLIST\n") && !out.contains("exper"), "{out}");
+        let master = signed("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8", "&exper=5");
+        assert!(master.contains("low.m3u8?t=5a71afc0&exper=5&us=x"), "{master}");
+        assert!(signed(text, "&exper=0").contains("2.ts?"));
+    }
+}

@@ -23,6 +23,7 @@ pub(crate) use meta::{Finding, bits_per_second};
 pub use tools::{ProbeLimits, ProbeTools};
 
 mod audio;
+mod bits;
 mod excerpt;
 mod ffprobe;
 mod image;
@@ -30,6 +31,7 @@ mod input;
 mod matroska;
 mod meta;
 mod mp4;
+mod mpegts;
 mod sniff;
 mod tags;
 mod tools;
@@ -196,17 +198,15 @@ fn parse(mut input: Input, container: Container) -> Option<Finding> {
     let finding = match container {
         Container::Mp4 => mp4::read(&mut input),
         Container::Matroska => matroska::read(&mut input),
+        Container::MpegTs => mpegts::read(&mut input),
         Container::Mp3 { start } => listen(input, start, audio::Format::Mp3),
         Container::Flac { start } => listen(input, start, audio::Format::Flac),
         Container::Wav => listen(input, 0, audio::Format::Wav),
         Container::Ogg => listen(input, 0, audio::Format::Ogg),
         // Known to ffprobe only.
-        Container::Adts
-        | Container::Avi
-        | Container::Flv
-        | Container::MpegTs
-        | Container::MpegPs
-        | Container::Asf => None,
+        Container::Adts | Container::Avi | Container::Flv | Container::MpegPs | Container::Asf => {
+            None
+        }
     };
     finding.map(|finding| Finding { container: container.format_name().to_owned(), ..finding })
 }

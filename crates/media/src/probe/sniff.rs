@@ -210,7 +210,7 @@ fn two_frames(bytes: &[u8], frame_len: fn(&[u8]) -> Option<usize>) -> bool {
 }
 
 /// Length in bytes of the MPEG audio frame (layer II or III) that `bytes` begins with.
-fn mpeg_audio_frame(bytes: &[u8]) -> Option<usize> {
+pub(super) fn mpeg_audio_frame(bytes: &[u8]) -> Option<usize> {
     const LAYER2_V1: [usize; 15] =
         [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384];
     const LAYER3_V1: [usize; 15] =
@@ -245,7 +245,7 @@ fn mpeg_audio_frame(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Length in bytes of the ADTS frame that `bytes` begins with.
-fn adts_frame(bytes: &[u8]) -> Option<usize> {
+pub(super) fn adts_frame(bytes: &[u8]) -> Option<usize> {
     if be::u16(bytes, 0)? & 0xfff6 != 0xfff0 {
         return None;
     }

@@ -4,6 +4,7 @@
 //! Absent: profiles, levels and the codecs' own headers, but for AAC, whose entry often states
 //! half the rate.
 
+use super::super::bits::Bits;
 use super::super::input::be;
 use super::super::meta::{AudioStream, DynamicRange, VideoStream, rounded};
 use super::{Name, child, descend};
@@ -140,43 +141,32 @@ fn descriptor(bytes: &[u8], tag: u8) -> Option<&[u8]> {
 
 /// Sampling rate of an AudioSpecificConfig; for HE-AAC the rate that is heard.
 fn aac_rate(config: &[u8]) -> Option<u32> {
-    let mut bits = Bits { bytes: config, at: 0 };
+    let mut bits = Bits::new(config);
     let mut object = bits.take(5)?;
     if object == 31 {
         object = 32 + bits.take(6)?;
     }
-    let rate = bits.rate()?;
+    let stated = rate(&mut bits)?;
     bits.take(4)?;
     // 5 and 29 state a spectral band replication whose rate follows.
-    if matches!(object, 5 | 29) { bits.rate() } else { Some(rate) }
+    if matches!(object, 5 | 29) { rate(&mut bits) } else { Some(stated) }
 }
 
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// A rate by its index, or, for the index 15, by itself.
+fn rate(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.take(4)? {
+        15 => bits.take(24),
+        index => sampling_rate(usize::try_from(index).ok()?),
+    }
 }
 
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = be::u8(self.bytes, self.at / 8)?;
-            value = (value << 1) | u32::from((byte >> (7 - self.at % 8)) & 1);
-            self.at += 1;
-        }
-        Some(value)
-    }
-
-    fn rate(&mut self) -> Option<u32> {
-        const RATES: [u32; 13] = [
-            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-            8_000, 7_350,
-        ];
-        match self.take(4)? {
-            15 => self.take(24),
-            index => RATES.get(usize::try_from(index).ok()?).copied(),
-        }
-    }
+/// The sampling rate that AAC has a number for, in Hz.
+pub(in super::super) fn sampling_rate(index: usize) -> Option<u32> {
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000, 7_350,
+    ];
+    RATES.get(index).copied()
 }
 
 #[cfg(test)]

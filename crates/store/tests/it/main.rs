@@ -29,8 +29,6 @@ mod replay;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
-mod slices;
-#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod upkeep;

@@ -11,7 +11,7 @@ use queue::{
 };
 use rusqlite::Connection;
 
-use crate::harness::{APP, Bed};
+use crate::harness::{APP, Bed, bodies};
 
 const DAY: u64 = 24 * 3_600_000;
 const KINDS: [EventKind; 3] =
@@ -32,6 +32,20 @@ struct World {
     /// By their first lives.
     events: BTreeMap<Seq, Seen>,
     random: u64,
+}
+
+/// The first page of all that there is.
+fn everything() -> EventQuery {
+    EventQuery {
+        app: APP,
+        states: vec![],
+        kinds: vec![],
+        file: None,
+        since: None,
+        until: None,
+        limit: 100,
+        cursor: None,
+    }
 }
 
 fn rare() -> AppId {
@@ -163,16 +177,7 @@ impl World {
     }
 
     fn queries(&mut self) -> Vec<EventQuery> {
-        let all = EventQuery {
-            app: APP,
-            states: vec![],
-            kinds: vec![],
-            file: None,
-            since: None,
-            until: None,
-            limit: 100,
-            cursor: None,
-        };
+        let all = everything();
         let times: Vec<_> = self.events.values().map(|seen| seen.stated).collect();
         let mut queries = vec![all.clone()];
         for app in [APP, AppId(APP.0 + 1), rare()] {
@@ -375,4 +380,36 @@ async fn retention_leaves_no_row_of_what_was_replayed_many_times() {
         assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
     assert_eq!(world.count("SELECT count(*) FROM block"), 1);
+}
+
+#[tokio::test]
+async fn a_gap_in_the_numbers_costs_nothing() {
+    let bed = Bed::new().await;
+    let old = bed.events(["1", "2"]).await;
+    let copy = tempfile::tempdir().unwrap();
+    store::backup(&bed.options.dir, &copy.path().join("callboard.db")).unwrap();
+    let mut options = bed.options.clone();
+    options.dir = copy.path().to_owned();
+    let restored =
+        store::Store::open(&options, bed.hands.clone(), std::sync::Arc::new(queue::Silent));
+    let restored = Bed::over(restored.unwrap());
+    restored.events(["3"]).await;
+    for _ in 0..2 {
+        let page = restored.store.history(everything()).await.unwrap();
+        assert_eq!(
+            (page.events.len(), page.cursor),
+            (3, None),
+            "before and after the old block is full"
+        );
+        assert_eq!(page.events[1].id, old[1].id);
+        restored.store.tick().await.unwrap();
+    }
+    let all = restored.pull(16).await;
+    assert_eq!(bodies(&all), ["1", "2", "3"]);
+    restored.settle(&all, Resolution::Done).await;
+    let (kinds, since, until) = (vec![], None, None);
+    let select = Selection::Matching { states: vec![State::Done], kinds, since, until };
+    let request = ReplayRequest { app: APP, select, dry_run: true, limit: 1_000, cursor: None };
+    let replayed = restored.store.replay(request).await.unwrap();
+    assert_eq!((replayed.count, replayed.cursor), (3, None));
 }

@@ -21,8 +21,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{AppId, EventId, EventKind, FileId, NewEvent, Seq, Timestamp};
 use queue::{
-    Backend, Commit, EventQuery, Leased, Reason, ReplayRequest, Resolution, Selection, Settlement,
-    State,
+    Attempt, Backend, Commit, EventQuery, Leased, Reason, ReplayRequest, Resolution, Selection,
+    Settlement, State,
 };
 use store::Store;
 use tokio::runtime::Runtime;
@@ -98,9 +98,22 @@ async fn settle(store: &Store) {
     let settle = |leased: &Leased| {
         let dead = leased.handle.event.first_seq.0 % ONE_IN == 3;
         let resolution = if dead { Resolution::Dead(Reason::Exhausted) } else { Resolution::Done };
-        Settlement { handle: leased.handle, app: APP, resolution, attempt: None }
+        let attempt = dead.then(failure);
+        Settlement { handle: leased.handle, app: APP, resolution, attempt }
     };
     store.settle(leased.iter().map(settle).collect()).await.unwrap();
+}
+
+/// What a receiver that is out of order leaves behind.
+fn failure() -> Attempt {
+    Attempt {
+        at: Timestamp(1_700_000_000_000),
+        url: "https://hooks.example.com/vod".to_owned(),
+        status: Some(500),
+        duration_ms: 12,
+        body: Bytes::from(vec![b'y'; 1_000]),
+        error: "the receiver answered 500".to_owned(),
+    }
 }
 
 fn sizes(dir: &Path) -> String {
@@ -153,7 +166,24 @@ fn pages(runtime: &Runtime, store: &Store, events: u64, middle: Timestamp) {
         assert_eq!(whole(runtime, store, &query, 1_000, &mut times), 1);
     }
     times.print("the events of one file");
+    details(runtime, store, events);
     replay(runtime, store);
+}
+
+/// Single events all over the history, some of them with an attempt, each with its payload.
+fn details(runtime: &Runtime, store: &Store, events: u64) {
+    const CALLS: u64 = 1_000;
+    let newest = runtime.block_on(store.history(EventQuery { limit: 1, ..query() })).unwrap();
+    let newest = newest.events.first().unwrap().id;
+    let mut times = Times::default();
+    for call in 0..CALLS {
+        let id = EventId { first_seq: Seq(call * (events / CALLS) + 3), ..newest };
+        let began = Instant::now();
+        let found = runtime.block_on(store.event(APP, id)).unwrap().unwrap();
+        times.0.push(began.elapsed());
+        assert_eq!(found.payload.len(), PAYLOAD);
+    }
+    times.print("one event with its attempts");
 }
 
 /// Reads pages from the first to the last, over and over, until so many were read.

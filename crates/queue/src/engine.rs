@@ -23,6 +23,7 @@ use crate::ledger::{Ledger, Mark};
 use crate::recent::Recent;
 use crate::state::{Reason, State};
 use crate::steady::Steady;
+use crate::timers::Timers;
 use crate::waiting::Waiting;
 
 pub use self::leases::{Ask, Grant, Refusal};
@@ -101,7 +102,7 @@ pub struct Engine {
     held: HashMap<Seq, Held>,
     lives: Lives,
     /// Ends of leases and times of retries.
-    timers: BTreeSet<(Steady, Seq)>,
+    timers: Timers,
     /// No DELAYED entry was born before this.
     delayed_since: Steady,
     /// Entries found too old when somebody asked for them, not yet written down as DEAD.
@@ -165,7 +166,7 @@ impl Engine {
             queues: BTreeMap::new(),
             held: HashMap::new(),
             lives: Lives::default(),
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             delayed_since: Steady(i64::MAX),
             overdue: Vec::new(),
             pushing: BTreeSet::new(),
@@ -241,23 +242,15 @@ impl Engine {
     }
 
     fn make_due(&mut self, app: AppId) {
-        // every timer is looked at: not for an application that has none
-        if self.queues.get(&app).is_none_or(|queue| queue.delayed == 0) {
-            return;
-        }
-        let due: Vec<(Steady, Seq)> = self
-            .timers
-            .iter()
-            .filter(|(_, seq)| {
-                let held = self.held.get(seq);
-                held.is_some_and(|h| h.app == app && matches!(h.hold, Hold::Delayed { .. }))
-            })
-            .copied()
-            .collect();
-        for timer in due {
-            self.timers.remove(&timer);
-            self.ledger.touch(timer.1);
-            self.ready_again(timer.1);
+        let is_delayed = |seq: &Seq| {
+            let held = self.held.get(seq);
+            held.is_some_and(|held| matches!(held.hold, Hold::Delayed { .. }))
+        };
+        let due: Vec<_> = self.timers.of(app).filter(|(_, seq)| is_delayed(seq)).collect();
+        for (at, seq) in due {
+            self.timers.remove(app, at, seq);
+            self.ledger.touch(seq);
+            self.ready_again(seq);
         }
     }
 
@@ -297,7 +290,7 @@ impl Engine {
             Some(due) => {
                 queue.delayed += 1;
                 self.delayed_since = self.delayed_since.min(entry.born());
-                self.timers.insert((due, entry.seq));
+                self.timers.insert(app, due, entry.seq);
                 self.held.insert(entry.seq, Held { app, entry, hold: Hold::Delayed { due } });
             }
         }
@@ -312,7 +305,7 @@ impl Engine {
         self.open += 1;
         queue.leased += 1;
         let entry = entry.with_turn(queue.ready.take_turn());
-        self.timers.insert((until, entry.seq));
+        self.timers.insert(app, until, entry.seq);
         self.held.insert(entry.seq, Held { app, entry, hold: Hold::Leased { boot, lease, until } });
     }
 

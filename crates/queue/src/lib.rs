@@ -29,6 +29,7 @@ pub mod record;
 pub mod schedule;
 pub mod state;
 pub mod steady;
+mod timers;
 pub mod verdict;
 mod waiting;
 

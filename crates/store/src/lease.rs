@@ -125,7 +125,8 @@ async fn in_turn(
     }
 }
 
-/// Leases what is ready now; and how many milliseconds until time makes something else ready.
+/// Leases what is ready now; and how many milliseconds until time makes something else of that
+/// application ready. Those of others wake whoever waits for them.
 fn take(shared: &Shared, ask: Ask) -> Result<(Vec<Grant>, Option<u64>), LeaseError> {
     let now = shared.steady();
     let mut engine = shared.engine();
@@ -136,7 +137,7 @@ fn take(shared: &Shared, ask: Ask) -> Result<(Vec<Grant>, Option<u64>), LeaseErr
         Refusal::WrongMode => LeaseError::WrongMode,
         Refusal::Unknown => LeaseError::UnknownApplication(ask.app),
     });
-    let timer = engine.next_timer().map(|at| at.since_ms(now));
+    let timer = engine.next_timer_of(ask.app).map(|at| at.since_ms(now));
     drop(engine);
     shared.wake(&woken);
     Ok((grants?, timer))

@@ -34,7 +34,7 @@ impl Engine {
                 if until <= now || gone {
                     return Settled::Stale;
                 }
-                self.timers.remove(&(until, seq));
+                self.timers.remove(app, until, seq);
                 held.hold = Hold::Claimed { was: held.hold.was() };
                 if let Some(queue) = self.queues.get_mut(&app) {
                     queue.leased -= 1;
@@ -84,7 +84,7 @@ impl Engine {
             }
         };
         *queue.count(held.hold) += 1;
-        self.timers.insert((held.hold.timer(), seq));
+        self.timers.insert(held.app, held.hold.timer(), seq);
     }
 
     /// Finishes a claim: the entry is DONE, DEAD or IGNORED, as the mark says.
@@ -116,7 +116,7 @@ impl Engine {
             queue.delayed += 1;
         }
         self.delayed_since = self.delayed_since.min(entry.born());
-        self.timers.insert((due, seq));
+        self.timers.insert(held.app, due, seq);
         self.ledger.touch(seq);
     }
 
@@ -161,7 +161,7 @@ impl Engine {
             claimed.push(*seq);
             *queue.count(held.hold) -= 1;
             queue.claimed += 1;
-            self.timers.remove(&(held.hold.timer(), *seq));
+            self.timers.remove(app, held.hold.timer(), *seq);
             held.hold = Hold::Claimed { was: held.hold.was() };
         }
         claimed
@@ -203,7 +203,7 @@ impl Engine {
                 continue;
             }
             claimed.push(*seq);
-            self.timers.remove(&(due, *seq));
+            self.timers.remove(held.app, due, *seq);
             held.hold = Hold::Claimed { was: Was::Delayed { due } };
             if let Some(queue) = self.queues.get_mut(&held.app) {
                 queue.delayed -= 1;

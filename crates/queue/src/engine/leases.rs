@@ -49,10 +49,7 @@ impl Engine {
     /// The applications that have more to do are returned.
     pub fn advance(&mut self, now: Steady) -> BTreeSet<AppId> {
         let mut woken = BTreeSet::new();
-        while let Some(&(at, seq)) = self.timers.first()
-            && at <= now
-        {
-            self.timers.pop_first();
+        while let Some(seq) = self.timers.pop_due(now) {
             woken.extend(self.ready_again(seq));
         }
         woken
@@ -60,7 +57,12 @@ impl Engine {
 
     /// When [`Engine::advance`] next has something to do.
     pub fn next_timer(&self) -> Option<Steady> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.next()
+    }
+
+    /// When it next has something to do for that application.
+    pub fn next_timer_of(&self, app: AppId) -> Option<Steady> {
+        self.timers.next_of(app)
     }
 
     pub(super) fn ready_again(&mut self, seq: Seq) -> Option<AppId> {
@@ -104,7 +106,7 @@ impl Engine {
             let until = now.plus_ms(ask.hold_ms);
             let hold = Hold::Leased { boot, lease, until };
             queue.leased += 1;
-            self.timers.insert((until, entry.seq));
+            self.timers.insert(ask.app, until, entry.seq);
             self.held.insert(entry.seq, Held { app: ask.app, entry, hold });
             let (first_seq, life) =
                 self.lives.get(entry.seq).map_or((entry.seq, 1), |life| (life.first, life.number));
@@ -129,7 +131,7 @@ impl Engine {
         }
         let Some(held) = self.held.remove(&seq) else { return false };
         if let Hold::Leased { until, .. } = held.hold {
-            self.timers.remove(&(until, seq));
+            self.timers.remove(held.app, until, seq);
         }
         let Some(queue) = self.queues.get_mut(&held.app) else { return false };
         queue.leased -= 1;

@@ -390,6 +390,9 @@ impl Bench {
             assert_eq!(load.oldest, oldest.map(|item| item.born.into()));
         }
         assert_eq!(self.engine.next_timer(), self.model.next_timer());
+        for app in (1..=APPS + 1).map(AppId) {
+            assert_eq!(self.engine.next_timer_of(app), self.model.next_timer_of(app));
+        }
         let mut open: Vec<_> =
             self.engine.open_entries().map(|(app, e, due)| (e.seq, app, due)).collect();
         open.sort_unstable_by_key(|(seq, ..)| *seq);

@@ -198,6 +198,11 @@ impl Model {
         self.timers().first().map(|(at, _)| *at)
     }
 
+    pub(crate) fn next_timer_of(&self, app: AppId) -> Option<Steady> {
+        let mine = self.items.iter().filter(|item| item.app == app);
+        mine.filter_map(Item::timer).min()
+    }
+
     pub(crate) fn advance(&mut self, now: Steady) -> BTreeSet<AppId> {
         let over: Vec<Seq> =
             self.timers().into_iter().filter(|(at, _)| *at <= now).map(|(_, seq)| seq).collect();

@@ -21,6 +21,8 @@ mod model;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod polls;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod records;

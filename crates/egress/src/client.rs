@@ -37,10 +37,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of an answer's body that are read.
     pub body_bytes: usize,
-    /// Idle connections kept for one destination.
-    pub idle_per_destination: usize,
-    /// Idle connections kept in all.
-    pub idle_total: usize,
+    /// Idle connections kept.
+    pub idle_max: usize,
     /// How long an idle connection is kept: less than the minute at which most servers and load
     /// balancers close theirs.
     pub idle: Duration,
@@ -51,8 +49,7 @@ impl Default for Limits {
         Self {
             head_bytes: 64 * 1024,
             body_bytes: model::limits::ATTEMPT_BODY_FAILURE_BYTES,
-            idle_per_destination: model::limits::PUSH_IN_FLIGHT_PER_APPLICATION,
-            idle_total: model::limits::PUSH_IN_FLIGHT_TOTAL,
+            idle_max: model::limits::PUSH_IN_FLIGHT_TOTAL,
             idle: Duration::from_secs(30),
         }
     }
@@ -151,7 +148,7 @@ impl Client {
         limits: Limits,
     ) -> Result<Self, rustls::Error> {
         let connector = Connector { policy, resolver, tls: tls.into_config()?, proxy: None };
-        let pool = Pool::new(limits.idle_per_destination, limits.idle_total, limits.idle);
+        let pool = Pool::new(limits.idle_max, limits.idle);
         Ok(Self { connector, pool, limits })
     }
 

@@ -3,11 +3,16 @@
 //! A connection has no task of its own: whoever holds an exchange drives it, so an idle connection
 //! reads nothing and needs nobody to stop it. That its peer has closed it meanwhile is seen when it
 //! is taken out.
+//!
+//! There is one limit, for all destinations together; when it is reached, the connection that has
+//! been idle for longest makes room. A limit for each destination would fall on applications that
+//! share a receiver's host: most of their exchanges would pay for a new connection. How many a single
+//! one can leave here is bounded by its exchanges at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -84,53 +89,89 @@ struct Idle {
 }
 
 /// The kept connections.
+#[derive(Default)]
+struct Kept {
+    /// Those of each destination, the oldest first; no list is empty.
+    lists: HashMap<Destination, VecDeque<Idle>>,
+    count: usize,
+}
+
+impl Kept {
+    fn add(&mut self, destination: Destination, wire: Wire) {
+        let idle = Idle { wire, since: Instant::now() };
+        self.lists.entry(destination).or_default().push_back(idle);
+        self.count += 1;
+    }
+
+    /// The youngest of a destination.
+    fn take(&mut self, destination: &Destination) -> Option<Idle> {
+        let list = self.lists.get_mut(destination)?;
+        let youngest = list.pop_back();
+        if list.is_empty() {
+            self.lists.remove(destination);
+        }
+        self.count -= 1;
+        youngest
+    }
+
+    fn drop_older_than(&mut self, keep: Duration) {
+        let Self { lists, count } = self;
+        lists.retain(|_, list| {
+            while list.pop_front_if(|idle| idle.since.elapsed() >= keep).is_some() {
+                *count -= 1;
+            }
+            !list.is_empty()
+        });
+    }
+
+    fn drop_oldest(&mut self) {
+        let front = |list: &VecDeque<Idle>| list.front().map(|idle| idle.since);
+        let oldest = self.lists.iter().min_by_key(|(_, list)| front(list));
+        let Some(destination) = oldest.map(|(destination, _)| destination.clone()) else { return };
+        let Some(list) = self.lists.get_mut(&destination) else { return };
+        list.pop_front();
+        if list.is_empty() {
+            self.lists.remove(&destination);
+        }
+        self.count -= 1;
+    }
+}
+
+/// Keeps connections.
 pub(crate) struct Pool {
-    idle: Mutex<HashMap<Destination, Vec<Idle>>>,
-    per_destination: usize,
-    total: usize,
+    kept: Mutex<Kept>,
+    max: usize,
     keep: Duration,
 }
 
 impl Pool {
-    pub(crate) fn new(per_destination: usize, total: usize, keep: Duration) -> Self {
-        Self { idle: Mutex::default(), per_destination, total, keep }
+    /// A pool of at most `max` connections, each kept for that long.
+    pub(crate) fn new(max: usize, keep: Duration) -> Self {
+        Self { kept: Mutex::default(), max, keep }
     }
 
     /// The connection that was used last, if one is kept.
     pub(crate) fn take(&self, destination: &Destination) -> Option<Wire> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, keep) = (Instant::now(), self.keep);
-        let list = idle.get_mut(destination)?;
-        list.retain(|kept| now.duration_since(kept.since) < keep);
-        let taken = list.pop();
-        if list.is_empty() {
-            idle.remove(destination);
-        }
-        taken.map(|kept| kept.wire)
+        let youngest = self.lock().take(destination);
+        // if even this one is too old, the next sweep finds the others
+        youngest.filter(|idle| idle.since.elapsed() < self.keep).map(|idle| idle.wire)
     }
 
-    /// Keeps a connection whose exchange has ended well; drops it when too many are kept.
+    /// Keeps a connection whose exchange has ended well.
     pub(crate) fn put(&self, destination: Destination, wire: Wire) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        drop_old(&mut idle, now, self.keep);
-        let total: usize = idle.values().map(Vec::len).sum();
-        let list = idle.entry(destination).or_default();
-        if list.len() < self.per_destination && total < self.total {
-            list.push(Idle { wire, since: now });
+        let mut kept = self.lock();
+        kept.add(destination, wire);
+        if kept.count > self.max {
+            kept.drop_oldest();
         }
     }
 
     /// Closes what has been idle for too long.
     pub(crate) fn sweep(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        drop_old(&mut idle, Instant::now(), self.keep);
+        self.lock().drop_older_than(self.keep);
     }
-}
 
-fn drop_old(idle: &mut HashMap<Destination, Vec<Idle>>, now: Instant, keep: Duration) {
-    idle.retain(|_, list| {
-        list.retain(|kept| now.duration_since(kept.since) < keep);
-        !list.is_empty()
-    });
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

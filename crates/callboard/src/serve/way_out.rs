@@ -23,7 +23,9 @@ pub(super) fn puller(config: &Config, policy: &Policy) -> Result<Client, Failure
 
 fn made(config: &Config, policy: &Policy, tls: Tls) -> Result<Client, Failure> {
     let resolver = Arc::new(SystemResolver::default());
-    let client = Client::new(policy.clone(), resolver, tls, Limits::default());
+    // whoever is called again finds the connection that served it last
+    let limits = Limits { idle_max: config.push.in_flight, ..Limits::default() };
+    let client = Client::new(policy.clone(), resolver, tls, limits);
     let client = client.map_err(|error| refuse(OWN, &error.to_string()))?;
     Ok(match &config.proxy {
         Some(proxy) => client.through(proxy.clone()),

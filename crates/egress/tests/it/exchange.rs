@@ -14,6 +14,8 @@ use egress::{
 };
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::receiver::{Receiver, read_request, wait_closed, write};
@@ -92,6 +94,62 @@ async fn connections_are_reused() {
         assert_eq!(exchange.reused, number > 0);
     }
     assert_eq!(receiver.connections(), 1);
+}
+
+/// Sends that many requests at the same time.
+async fn at_once(client: &Arc<Client>, urls: Vec<String>) {
+    let mut sending = JoinSet::new();
+    for url in urls {
+        let client = Arc::clone(client);
+        sending.spawn(async move { client.exchange(request(&url, 30_000)).await.unwrap() });
+    }
+    sending.join_all().await;
+}
+
+/// A receiver that answers nothing before it has that many requests.
+async fn gathering(count: usize) -> Receiver {
+    let barrier = Arc::new(Barrier::new(count));
+    Receiver::start(move |mut stream, _| {
+        let barrier = Arc::clone(&barrier);
+        async move {
+            while !read_request(&mut stream).await.is_empty() {
+                barrier.wait().await;
+                write(&mut stream, OK).await;
+            }
+        }
+    })
+    .await
+}
+
+/// As many applications with one receiver as may be called at the same time: from the second wave
+/// on, none of them waits for a new connection.
+#[tokio::test]
+async fn those_who_share_a_receiver_share_all_its_connections() {
+    let count = Limits::default().idle_max;
+    let receiver = gathering(count).await;
+    let client = Arc::new(client());
+    for _ in 0..3 {
+        at_once(&client, vec![receiver.url(); count]).await;
+    }
+    assert_eq!(receiver.connections(), count);
+}
+
+#[tokio::test]
+async fn what_was_idle_for_longest_makes_room() {
+    let (crowded, quiet) = (gathering(3).await, gathering(1).await);
+    let limits = Limits { idle_max: 3, ..Limits::default() };
+    let resolver = Arc::new(SystemResolver::default());
+    let client = Arc::new(Client::new(loopback(), resolver, Tls::default(), limits).unwrap());
+    at_once(&client, vec![quiet.url()]).await;
+    at_once(&client, vec![crowded.url(); 3]).await;
+    at_once(&client, vec![crowded.url(); 3]).await;
+    assert_eq!(crowded.connections(), 3, "all of them were kept");
+    at_once(&client, vec![quiet.url()]).await;
+    assert_eq!(quiet.connections(), 2, "and the quiet one's was not");
+    at_once(&client, vec![quiet.url()]).await;
+    assert_eq!(quiet.connections(), 2, "now it is");
+    at_once(&client, vec![crowded.url(); 3]).await;
+    assert_eq!(crowded.connections(), 4, "for which one of the others went");
 }
 
 #[tokio::test]

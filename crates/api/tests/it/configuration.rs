@@ -62,6 +62,8 @@ async fn a_bad_value_names_its_member_and_changes_nothing() {
         ("NotificationUrl", "http://example.com/#a", "fragment"),
         ("NotificationUrl", "http://127.0.0.1/", "push.allow_targets"),
         ("NotificationUrl", "http://10.0.0.1/", "push.allow_targets"),
+        ("NotificationUrl", "http://[fe80::1%25eth0]/", "invalid IPv6 address"),
+        ("NotificationUrl", "http://[::1%25lo]/", "invalid IPv6 address"),
         ("NotificationUrl", &long, "2048"),
     ] {
         let mut params = json!({"Mode": "PULL", "UploadMediaCompleteEventSwitch": "ON"});

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use url::Url;
 
 /// Hosts that the strictest policy refuses, each with the class that it must be refused for.
-const HOSTILE: &[(&str, Class)] = &[
+pub(crate) const HOSTILE: &[(&str, Class)] = &[
     // loopback, in every spelling that reaches it
     ("127.0.0.1", Class::Loopback),
     ("127.0.0.2", Class::Loopback),
@@ -103,6 +103,40 @@ const HOSTILE: &[(&str, Class)] = &[
     ("[2001::1]", Class::Embedded),
 ];
 
+/// Hosts that hide an address behind a zone, a NUL or brackets. No URL has such a host.
+const MALFORMED: &[&str] = &[
+    "[fe80::1%25eth0]",
+    "[fe80::1%eth0]",
+    "[fe80::1%251]",
+    "[fe80::1%1]",
+    "[fe80::1%25]",
+    "[::1%25lo]",
+    "[::1%lo]",
+    "[::%25eth0]",
+    "[ff02::1%25eth0]",
+    "[fd00::1%25eth0]",
+    "[fd00:ec2::254%25eth0]",
+    "[::ffff:127.0.0.1%25lo]",
+    "[::ffff:169.254.169.254%25eth0]",
+    "[64:ff9b::7f00:1%25eth0]",
+    "[2606:4700::1111%25eth0]",
+    "[fe80::1]%25eth0",
+    "fe80::1%25eth0",
+    "127.0.0.1%25lo",
+    "127.0.0.1%00",
+    "127.0.0.1%00.example.com",
+    "127.0.0.1%20",
+    "[127.0.0.1]",
+    "[localhost]",
+    "[v1.127.0.0.1]",
+    "[::1",
+    "::1",
+    "127.0.0.0x100",
+    "256.0.0.1",
+    "4294967296",
+    "1.2.3.4.5",
+];
+
 fn url(host: &str) -> Url {
     Url::parse(&format!("http://{host}:8080/hook")).unwrap()
 }
@@ -124,6 +158,14 @@ fn every_hostile_spelling_is_refused() {
             Some(Refusal::Address { class, .. }) => assert_eq!(class, expected, "{host}"),
             other => panic!("{host}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn what_is_no_host_is_no_target() {
+    for host in MALFORMED {
+        let parsed = Url::parse(&format!("http://{host}:8080/hook"));
+        assert!(parsed.is_err(), "{host}: {parsed:?}");
     }
 }
 

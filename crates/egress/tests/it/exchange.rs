@@ -339,7 +339,7 @@ impl Resolve for Names {
     }
 }
 
-fn named(policy: Policy, name: &'static str, addresses: &[SocketAddr]) -> Client {
+pub(crate) fn named(policy: Policy, name: &'static str, addresses: &[SocketAddr]) -> Client {
     let names = Names(HashMap::from([(name, addresses.to_vec())]));
     Client::new(policy, Arc::new(names), Tls::default(), Limits::default()).unwrap()
 }

@@ -6,6 +6,8 @@ mod addresses;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod inward;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pace;

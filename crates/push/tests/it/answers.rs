@@ -86,16 +86,6 @@ async fn an_answer_before_the_request_is_read_counts() {
     .await;
 }
 
-#[tokio::test]
-async fn resets_inside_the_headers() {
-    misbehaves(failed("the connection ended"), |mut stream| async move {
-        stream.read_u8().await.unwrap();
-        write(&mut stream, b"HTTP/1.1 200 OK\r\nX-Half: ").await;
-        // closing with unread bytes resets
-    })
-    .await;
-}
-
 /// 100 MB, of which only what the status allows is taken: the rest stays with the sender.
 async fn writes_100_mb(status: u16, state: State, kept: usize) {
     const PIECE: usize = 16 * 1024;

@@ -138,15 +138,6 @@ async fn breaks_the_body_off_after_200() {
 }
 
 #[tokio::test]
-async fn resets() {
-    misbehaves(failed("the connection ended"), |mut stream| async move {
-        // closing with unread bytes resets
-        stream.read_u8().await.unwrap();
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn closes_without_an_answer() {
     misbehaves(failed("the connection ended"), |mut stream| async move {
         read_head(&mut stream).await;

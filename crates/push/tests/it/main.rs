@@ -14,6 +14,8 @@ mod frozen;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod scenarios;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::http::{Request, StatusCode};
 use bytes::Bytes;
+use egress::TlsFailure;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -48,7 +49,7 @@ impl Http {
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(trust.into_config())
+            .with_tls_config(trust.into_config().with_no_client_auth())
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -104,11 +105,13 @@ impl Http {
         while let Some(next) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             inner = next;
         }
-        let reason = match inner.downcast_ref() {
-            Some(rustls::Error::InvalidCertificate(_)) => {
-                format!("{cause}; --ca-file names an authority to trust")
+        let failure = inner.downcast_ref::<rustls::Error>().map(TlsFailure::from);
+        let reason = match failure {
+            Some(TlsFailure::Untrusted) => {
+                format!("{}; --ca-file names one to trust", TlsFailure::Untrusted)
             }
-            _ => cause.to_string(),
+            Some(failure) => failure.to_string(),
+            None => cause.to_string(),
         };
         CallError::Transport { endpoint: self.endpoint.to_string(), reason }
     }

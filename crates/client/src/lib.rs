@@ -8,7 +8,6 @@ pub mod cos;
 pub mod endpoint;
 mod http;
 mod key;
-mod trust;
 
 use std::time::Duration;
 
@@ -18,9 +17,9 @@ use sign::SignedRequest;
 use sign::tc3::{self, Signer};
 
 pub use cos::CosClient;
+pub use egress::{Trust, TrustError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::Key;
-pub use trust::{Trust, TrustError};
 
 use crate::http::{Http, now_s};
 

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::connect::Connector;
+use crate::handshake::TlsFailure;
 use crate::meter::{Meter, Metered};
 use crate::pace::{Outgoing, Pace};
 use crate::policy::{Policy, Refusal};
@@ -111,7 +112,7 @@ pub enum ExchangeError {
     },
     /// TLS failed, most often because of the certificate.
     #[error("TLS failed: {0}")]
-    Tls(String),
+    Tls(TlsFailure),
     /// The deadline passed before the header block was complete.
     #[error("no answer in time")]
     TimedOut,

@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use crate::client::ExchangeError;
+use crate::handshake::TlsFailure;
 use crate::meter::Stream;
 use crate::policy::Policy;
 use crate::proxy::Proxy;
@@ -43,7 +44,7 @@ impl Connector {
         let name = server_name(url)?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let tls = connector.connect(name, tcp).await;
-        Ok(Box::new(tls.map_err(|error| ExchangeError::Tls(error.to_string()))?))
+        Ok(Box::new(tls.map_err(|error| ExchangeError::Tls(TlsFailure::of(&error)))?))
     }
 
     /// The same without TLS, whatever the scheme.
@@ -157,15 +158,16 @@ impl Connector {
 }
 
 fn server_name(url: &Url) -> Result<ServerName<'static>, ExchangeError> {
-    let invalid =
-        || ExchangeError::Tls("the host is no name that a certificate can have".to_owned());
+    let invalid = || {
+        let why = "the host is no name that a certificate can have";
+        ExchangeError::Tls(TlsFailure::Other(why.to_owned()))
+    };
     Ok(match url.host().ok_or_else(invalid)? {
         Host::Ipv4(address) => ServerName::IpAddress(IpAddr::from(address).into()),
         Host::Ipv6(address) => ServerName::IpAddress(IpAddr::from(address).into()),
         Host::Domain(name) => {
             let name = name.strip_suffix('.').unwrap_or(name);
-            ServerName::try_from(name.to_owned())
-                .map_err(|error| ExchangeError::Tls(error.to_string()))?
+            ServerName::try_from(name.to_owned()).map_err(|_not_a_name| invalid())?
         }
     })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use egress::{Client, Exchange, ExchangeError, Request};
+use egress::{Client, Exchange, ExchangeError, Request, TlsFailure};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{AppId, Clock, EventConfig, EventId, EventKind, Timestamp, limits};
@@ -250,9 +250,13 @@ fn told(error: &ExchangeError) -> (Outcome, String) {
             (Outcome::Refused, format!("{refusal}{}", remedy.unwrap_or_default()))
         }
         ExchangeError::TimedOut => (Outcome::TimedOut, error.to_string()),
-        ExchangeError::Resolve(_)
+        ExchangeError::Tls(TlsFailure::Untrusted) => {
+            let remedy = "`push.ca_file` can name the authority, or the certificate itself";
+            (Outcome::Unreachable, format!("{error}; {remedy}"))
+        }
+        ExchangeError::Tls(_)
+        | ExchangeError::Resolve(_)
         | ExchangeError::Connect { .. }
-        | ExchangeError::Tls(_)
         | ExchangeError::Ended(_)
         | ExchangeError::Protocol(_) => (Outcome::Unreachable, error.to_string()),
     }

@@ -7,6 +7,7 @@
 
 pub mod agreement;
 pub mod background;
+pub mod certificate;
 pub mod process;
 pub mod program;
 pub mod receiver;

@@ -15,11 +15,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::certificate::Issued;
 use crate::{Failure, Result};
 
 /// A request that has come.
@@ -74,6 +77,8 @@ struct Inner {
     received: watch::Sender<Vec<Received>>,
     next: Mutex<VecDeque<Reaction>>,
     script: Mutex<Script>,
+    /// None: plain HTTP.
+    tls: Mutex<Option<TlsAcceptor>>,
 }
 
 impl fmt::Debug for Inner {
@@ -85,6 +90,7 @@ impl fmt::Debug for Inner {
 /// A running receiver; dropping it closes the port.
 #[derive(Debug)]
 pub struct Receiver {
+    scheme: &'static str,
     address: SocketAddr,
     inner: Arc<Inner>,
     _stop: DropGuard,
@@ -96,7 +102,20 @@ impl Receiver {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
-    /// The same at that address, such as one where a receiver was before.
+    /// The same, over TLS and with that certificate.
+    pub async fn start_secure(certificate: &Issued) -> Result<Self> {
+        let receiver = Self { scheme: "https", ..Self::start().await? };
+        receiver.show(certificate)?;
+        Ok(receiver)
+    }
+
+    /// Shows that certificate to whoever connects from now on.
+    pub fn show(&self, certificate: &Issued) -> Result<()> {
+        *lock(&self.inner.tls) = Some(TlsAcceptor::from(certificate.server()?));
+        Ok(())
+    }
+
+    /// Plain HTTP at that address, such as one where a receiver was before.
     pub async fn start_at(address: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -104,11 +123,12 @@ impl Receiver {
             received: watch::Sender::default(),
             next: Mutex::default(),
             script: Mutex::new(Box::new(|_| Reaction::status(200))),
+            tls: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(accept(listener, Arc::clone(&inner), stop.clone(), tasks.clone()));
-        Ok(Self { address, inner, _stop: stop.drop_guard() })
+        Ok(Self { scheme: "http", address, inner, _stop: stop.drop_guard() })
     }
 
     /// Where it listens.
@@ -118,7 +138,7 @@ impl Receiver {
 
     /// Where callbacks go; `path` starts with a slash.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// What to do with the next requests, one each, before the script decides again.
@@ -189,6 +209,19 @@ async fn accept(
 }
 
 async fn serve(stream: TcpStream, inner: Arc<Inner>) {
+    let tls = lock(&inner.tls).clone();
+    match tls {
+        None => answer(stream, inner).await,
+        Some(tls) => {
+            // One that does not trust the certificate hangs up, and sends nothing.
+            if let Ok(stream) = tls.accept(stream).await {
+                answer(stream, inner).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, inner: Arc<Inner>) {
     let service = service_fn(move |request| react(request, Arc::clone(&inner)));
     let connection = hyper::server::conn::http1::Builder::new();
     // A sender that hangs up in the middle is something tests do on purpose.

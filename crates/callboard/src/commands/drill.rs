@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egress::Tls;
+use egress::Trust;
 use model::EventKind;
 use tokio::time::{Instant, sleep};
 
@@ -63,14 +63,14 @@ pub async fn run(args: &Drill) -> Result<(), Failure> {
 }
 
 fn sender(args: &Drill, url: &str) -> Result<Sender, Failure> {
-    let mut roots = Tls::default();
+    let mut trust = Trust::default();
     if let Some(file) = &args.ca_file {
         let pem = std::fs::read(file).map_err(|error| Failure::io(file.display(), &error))?;
-        roots
+        trust
             .add_pem(&pem)
             .map_err(|error| Failure::new(Exit::Data, format!("{}: {error}", file.display())))?;
     }
-    let (client, url) = outward::receiver("URL", url, roots)?;
+    let (client, url) = outward::receiver("URL", url, trust)?;
     let mut origin = [0; 4];
     getrandom::fill(&mut origin)
         .map_err(|error| Failure::new(Exit::Io, format!("no random numbers: {error}")))?;

@@ -63,7 +63,9 @@ fn authorities(server: &Server, environment: &Environment) -> Result<Option<Trus
         return Ok(None);
     };
     let pem = fs::read(&path).map_err(|error| Failure::io(path.display(), &error))?;
-    Trust::with_authorities(&pem).map(Some).map_err(|error| no_trust(&path, &error))
+    let mut trust = Trust::default();
+    trust.add_pem(&pem).map_err(|error| no_trust(&path, &error))?;
+    Ok(Some(trust))
 }
 
 /// The one certificate that the server of the data directory shows, whatever name it is for.

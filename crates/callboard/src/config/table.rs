@@ -130,7 +130,10 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "push.ca_file",
-        words: &["PEM file of authorities that https receivers may use besides the public ones."],
+        words: &[
+            "PEM file of authorities that https receivers may use besides the public ones, and of",
+            "receivers' own certificates.",
+        ],
     },
     Setting {
         name: "push.client_certificate",

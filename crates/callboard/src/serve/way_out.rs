@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use egress::{Client, Limits, Policy, SystemResolver, Tls};
+use egress::{Client, Limits, Policy, SystemResolver, Tls, Trust};
 
 use crate::config::Config;
 use crate::config::settings::AuthoritiesOf;
@@ -18,7 +18,7 @@ pub(super) fn client(config: &Config, policy: &Policy) -> Result<Client, Failure
 
 /// The client that pulls fetch with.
 pub(super) fn puller(config: &Config, policy: &Policy) -> Result<Client, Failure> {
-    made(config, policy, authorities(config)?)
+    made(config, policy, authorities(config)?.into())
 }
 
 fn made(config: &Config, policy: &Policy, tls: Tls) -> Result<Client, Failure> {
@@ -44,26 +44,26 @@ fn read(setting: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| refuse(setting, &format!("{}: {error}", path.display())))
 }
 
-fn authorities(config: &Config) -> Result<Tls, Failure> {
+fn authorities(config: &Config) -> Result<Trust, Failure> {
     let push = &config.push;
-    let mut tls = match push.roots {
-        AuthoritiesOf::Mozilla => Tls::default(),
+    let mut trust = match push.roots {
+        AuthoritiesOf::Mozilla => Trust::default(),
         AuthoritiesOf::System => {
-            Tls::system().map_err(|error| refuse("push.roots", &chain(&error)))?
+            Trust::system().map_err(|error| refuse("push.roots", &chain(&error)))?
         }
     };
     if !push.ca_file.as_os_str().is_empty() {
         let pem = read("push.ca_file", &push.ca_file)?;
         let file = push.ca_file.display();
         let why = |error| refuse("push.ca_file", &format!("{file}: {}", chain(&error)));
-        tls.add_pem(&pem).map_err(why)?;
+        trust.add_pem(&pem).map_err(why)?;
     }
-    Ok(tls)
+    Ok(trust)
 }
 
 fn tls(config: &Config) -> Result<Tls, Failure> {
     let push = &config.push;
-    let mut tls = authorities(config)?;
+    let mut tls = Tls::from(authorities(config)?);
     if !push.client_certificate.as_os_str().is_empty() {
         let certificate = read("push.client_certificate", &push.client_certificate)?;
         let key = read("push.client_key", &push.client_key)?;

@@ -2,33 +2,26 @@
 
 use std::sync::Arc;
 
-use egress::{Client, Exchange, ExchangeError, Limits, SystemResolver, Tls, TlsError};
-use rcgen::{CertificateParams, KeyPair};
+use egress::{
+    Client, Exchange, ExchangeError, Limits, OwnError, SystemResolver, Tls, TlsFailure, Trust,
+    TrustError,
+};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use testkit::certificate::{Authority, Issued};
 use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::{loopback, request};
 use crate::receiver::{Receiver, read_request, write};
 
-/// A certificate for that name, signed by itself, and a receiver that has it.
-async fn secure_receiver(name: &str) -> (Receiver, String) {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
-        .unwrap();
-    (serve(config).await, made.cert.pem())
+/// A receiver that shows that certificate and answers 200 to everything.
+async fn shows(certificate: &Issued) -> Receiver {
+    serve(certificate.server().unwrap()).await
 }
 
-/// A receiver that answers 200 to everything.
-async fn serve(config: ServerConfig) -> Receiver {
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+async fn serve(config: Arc<ServerConfig>) -> Receiver {
+    let acceptor = TlsAcceptor::from(config);
     Receiver::start(move |stream, _| {
         let acceptor = acceptor.clone();
         async move {
@@ -42,59 +35,82 @@ async fn serve(config: ServerConfig) -> Receiver {
     .await
 }
 
-async fn send(receiver: &Receiver, roots: Tls) -> Result<Exchange, ExchangeError> {
+async fn send(receiver: &Receiver, tls: impl Into<Tls>) -> Result<Exchange, ExchangeError> {
     let resolver = Arc::new(SystemResolver::default());
-    let client = Client::new(loopback(), resolver, roots, Limits::default()).unwrap();
+    let client = Client::new(loopback(), resolver, tls.into(), Limits::default()).unwrap();
     let url = format!("https://127.0.0.1:{}/", receiver.address.port());
     client.exchange(request(&url, 5_000)).await?;
     client.exchange(request(&url, 5_000)).await
 }
 
+fn trusting(pem: &str) -> Trust {
+    let mut trust = Trust::default();
+    trust.add_pem(pem.as_bytes()).unwrap();
+    trust
+}
+
+async fn refused(certificate: &Issued, trust: Trust) -> TlsFailure {
+    match send(&shows(certificate).await, trust).await {
+        Err(ExchangeError::Tls(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn an_added_authority_is_trusted_and_connections_are_reused() {
-    let (receiver, pem) = secure_receiver("127.0.0.1").await;
-    let mut roots = Tls::default();
-    roots.add_pem(pem.as_bytes()).unwrap();
-    assert_eq!(send(&receiver, roots).await.unwrap().status.as_u16(), 200);
+    let authority = Authority::new().unwrap();
+    let receiver = shows(&authority.issue("127.0.0.1").unwrap()).await;
+    let answered = send(&receiver, trusting(&authority.pem())).await.unwrap();
+    assert_eq!(answered.status.as_u16(), 200);
     assert_eq!(receiver.connections(), 1);
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_not() {
-    let (receiver, _) = secure_receiver("127.0.0.1").await;
-    let result = send(&receiver, Tls::default()).await;
-    assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
+async fn an_added_certificate_may_be_shown_itself() {
+    for own in [Issued::by_itself("127.0.0.1"), Issued::as_authority("127.0.0.1")] {
+        let own = own.unwrap();
+        let receiver = shows(&own).await;
+        let answered = send(&receiver, trusting(own.pem())).await.unwrap();
+        assert_eq!(answered.status.as_u16(), 200);
+        assert_eq!(refused(&own, Trust::default()).await, TlsFailure::Untrusted);
+        let another = Authority::new().unwrap().pem();
+        assert_eq!(refused(&own, trusting(&another)).await, TlsFailure::Untrusted);
+    }
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_not() {
-    let (receiver, pem) = secure_receiver("other.example").await;
-    let mut roots = Tls::default();
-    roots.add_pem(pem.as_bytes()).unwrap();
-    let result = send(&receiver, roots).await;
-    assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
+async fn a_certificate_for_another_name_is_not_believed() {
+    for own in [Issued::by_itself("other.example"), Issued::as_authority("other.example")] {
+        let own = own.unwrap();
+        let failure = refused(&own, trusting(own.pem())).await;
+        let names = vec!["other.example".to_owned()];
+        assert_eq!(failure, TlsFailure::OtherName { host: "127.0.0.1".to_owned(), names });
+    }
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_not() {
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-    let pair = KeyPair::generate().unwrap();
-    let made = params.self_signed(&pair).unwrap();
-    let key = PrivatePkcs8KeyDer::from(pair.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.der().clone()], key.into())
-        .unwrap();
-    let mut tls = Tls::default();
-    tls.add_pem(made.pem().as_bytes()).unwrap();
-    let error = send(&serve(config).await, tls).await.unwrap_err();
-    assert!(matches!(error, ExchangeError::Tls(_)), "{error:?}");
-    assert!(error.to_string().to_lowercase().contains("expired"), "{error}");
+async fn a_certificate_whose_time_is_not_now_is_not_believed() {
+    let authority = Authority::new().unwrap();
+    let expired = authority.issue_expired("127.0.0.1").unwrap();
+    // added itself, it is too old all the same
+    for pem in [authority.pem(), expired.pem().to_owned()] {
+        let failure = refused(&expired, trusting(&pem)).await;
+        assert!(matches!(failure, TlsFailure::Expired(_)), "{failure:?}");
+    }
+    let early = authority.issue_early("127.0.0.1").unwrap();
+    let failure = refused(&early, trusting(&authority.pem())).await;
+    assert!(matches!(failure, TlsFailure::NotYetValid(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn one_certificate_and_no_other_can_be_trusted() {
+    let authority = Authority::new().unwrap();
+    let one = authority.issue_expired("other.example").unwrap();
+    let exactly = || Trust::exactly(one.pem().as_bytes()).unwrap();
+    let answered = send(&shows(&one).await, exactly()).await.unwrap();
+    assert_eq!(answered.status.as_u16(), 200);
+    let another = authority.issue("127.0.0.1").unwrap();
+    assert_eq!(refused(&another, exactly()).await, TlsFailure::NotPinned);
 }
 
 #[tokio::test]
@@ -113,12 +129,8 @@ async fn a_receiver_that_asks_for_a_certificate_gets_ours() {
         .with_client_cert_verifier(verifier.build().unwrap())
         .with_single_cert(vec![made.cert.der().clone()], key.into())
         .unwrap();
-    let receiver = serve(config).await;
-    let trusting = || {
-        let mut tls = Tls::default();
-        tls.add_pem(made.cert.pem().as_bytes()).unwrap();
-        tls
-    };
+    let receiver = serve(Arc::new(config)).await;
+    let trusting = || Tls::from(trusting(&made.cert.pem()));
     let result = send(&receiver, trusting()).await;
     assert!(result.is_err(), "without a certificate: {result:?}");
     let mut tls = trusting();
@@ -131,23 +143,25 @@ async fn a_receiver_that_asks_for_a_certificate_gets_ours() {
     tls.set_own(ours.cert.pem().as_bytes(), other.as_bytes()).unwrap();
     let resolver = Arc::new(SystemResolver::default());
     assert!(Client::new(loopback(), resolver, tls, Limits::default()).is_err());
-    assert!(matches!(trusting().set_own(b"nothing", key.as_bytes()), Err(TlsError::Empty)));
+    let nothing = trusting().set_own(b"nothing", key.as_bytes());
+    assert!(matches!(nothing, Err(OwnError::Certificate(TrustError::Empty))), "{nothing:?}");
     assert!(trusting().set_own(ours.cert.pem().as_bytes(), b"nothing").is_err());
 }
 
 #[tokio::test]
 async fn the_systems_authorities_are_another_list() {
-    let (receiver, _) = secure_receiver("127.0.0.1").await;
+    let receiver = shows(&Issued::by_itself("127.0.0.1").unwrap()).await;
     // a machine without any says so at once; one with some does not trust a stranger for that
-    let Ok(tls) = Tls::system() else { return };
-    let result = send(&receiver, tls).await;
-    assert!(matches!(result, Err(ExchangeError::Tls(_))), "{result:?}");
+    let Ok(trust) = Trust::system() else { return };
+    let result = send(&receiver, trust).await;
+    assert!(matches!(result, Err(ExchangeError::Tls(TlsFailure::Untrusted))), "{result:?}");
 }
 
 #[test]
 fn an_authority_must_be_one() {
-    let mut roots = Tls::default();
-    assert!(matches!(roots.add_pem(b"nothing"), Err(TlsError::Empty)));
+    let mut trust = Trust::default();
+    assert!(matches!(trust.add_pem(b"nothing"), Err(TrustError::Empty)));
+    assert!(matches!(Trust::exactly(b"nothing"), Err(TrustError::Empty)));
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(roots.add_pem(broken).is_err());
+    assert!(trust.add_pem(broken).is_err());
 }

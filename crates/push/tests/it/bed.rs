@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use egress::{Client, Limits, Policy, SystemResolver, Tls};
+use egress::{Client, Limits, Policy, SystemResolver, Trust};
 use model::{
     AppId, Application, Clock, EventConfig, EventId, EventKind, Mono, NewEvent, Now, Sealed,
     Timestamp,
@@ -81,24 +81,37 @@ impl Bed {
 
     pub(crate) fn with(settings: Settings, policy: Policy) -> Self {
         let hands = Arc::new(Hands { wall: AtomicI64::new(START.0), mono: AtomicU64::new(0) });
-        Self::on(Arc::<Hands>::clone(&hands), hands, settings, policy)
+        Self::on(Arc::<Hands>::clone(&hands), hands, (settings, policy, Trust::default()))
+    }
+
+    /// With clocks that tests move, loopback allowed, and those authorities trusted.
+    pub(crate) fn trusting(pem: &str) -> Self {
+        let mut trust = Trust::default();
+        trust.add_pem(pem.as_bytes()).unwrap();
+        let policy = Policy { allow_loopback: true, ..Policy::default() };
+        let hands = Arc::new(Hands { wall: AtomicI64::new(START.0), mono: AtomicU64::new(0) });
+        Self::on(Arc::<Hands>::clone(&hands), hands, (settings(), policy, trust))
     }
 
     /// With clocks that go.
     pub(crate) fn going(settings: Settings) -> Self {
         let hands = Arc::new(Hands { wall: AtomicI64::new(0), mono: AtomicU64::new(0) });
         let policy = Policy { allow_loopback: true, ..Policy::default() };
-        Self::on(Going::start(), hands, settings, policy)
+        Self::on(Going::start(), hands, (settings, policy, Trust::default()))
     }
 
-    fn on(clock: Arc<dyn Clock>, hands: Arc<Hands>, settings: Settings, policy: Policy) -> Self {
+    fn on(
+        clock: Arc<dyn Clock>,
+        hands: Arc<Hands>,
+        (settings, policy, trust): (Settings, Policy, Trust),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut options = Options::new(dir.path().join("data"));
         options.reserve_bytes = 1024 * 1024;
         options.durable = false;
         let store = Store::open(&options, Arc::clone(&clock), Arc::new(Silent)).unwrap();
         let resolver = Arc::new(SystemResolver::default());
-        let client = Client::new(policy, resolver, Tls::default(), Limits::default()).unwrap();
+        let client = Client::new(policy, resolver, trust.into(), Limits::default()).unwrap();
         let worker = Worker::new(Parts {
             backend: Arc::<Store>::clone(&store),
             client: Arc::new(client),

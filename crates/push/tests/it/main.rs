@@ -20,4 +20,6 @@ mod running;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod telling;

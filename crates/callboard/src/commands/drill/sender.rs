@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egress::{Client, ExchangeError, Pace, Request};
+use egress::{Client, ExchangeError, Pace, Request, TlsFailure};
 use http::Method;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -121,6 +121,13 @@ fn cut_off(id: String, start: Instant) -> Seen {
     Seen { id, answer: Answer::CutOff, ms, excerpt: String::new(), reused: false }
 }
 
+fn told(error: &ExchangeError) -> String {
+    if let ExchangeError::Tls(TlsFailure::Untrusted) = error {
+        return format!("{error}; --ca-file can name the authority, or the certificate itself");
+    }
+    error.to_string()
+}
+
 fn unanswered(error: &ExchangeError) -> Answer {
     match error {
         ExchangeError::TimedOut => Answer::TimedOut,
@@ -130,6 +137,6 @@ fn unanswered(error: &ExchangeError) -> Answer {
         ExchangeError::Refused(_)
         | ExchangeError::Resolve(_)
         | ExchangeError::Connect { .. }
-        | ExchangeError::Tls(_) => Answer::Unreached(error.to_string()),
+        | ExchangeError::Tls(_) => Answer::Unreached(told(error)),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use egress::{Client, Exchange, ExchangeError, Request, Tls};
+use egress::{Client, Exchange, ExchangeError, Request, Trust};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{EventKind, limits};
@@ -116,7 +116,7 @@ pub(super) struct Forward {
 impl Forward {
     /// A way to that receiver.
     pub(super) fn new(url: &str, keys: Keys, printer: Printer) -> Result<Self, Failure> {
-        let (client, url) = outward::receiver("--forward", url, Tls::default())?;
+        let (client, url) = outward::receiver("--forward", url, Trust::default())?;
         Ok(Self { client, url, keys, printer, away: AtomicBool::new(false) })
     }
 

@@ -5,6 +5,7 @@
 mod commands;
 mod configuration;
 mod demo;
+mod drilling;
 mod exit_codes;
 mod following;
 mod history;

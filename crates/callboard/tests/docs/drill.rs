@@ -313,9 +313,13 @@ async fn faults_of_content_are_found() {
         ),
         python(
             "a file must be known before it is deleted",
-            "            if event[\"EventType\"] == \"FileDeleted\" and \
-             self.headers[\"X-Callboard-Drill\"].startswith(\"order/\"):\n                \
-             return self.answer(404)\n            print(\"got\"",
+            "            files = WEBHOOK.__dict__.setdefault(\"files\", set())\n            \
+             deleted = (event.get(\"FileDeleteEvent\") or {}).get(\"FileIdSet\", [])\n            \
+             if not files.issuperset(deleted):\n                \
+             return self.answer(404)\n            \
+             members = [m for m in event.values() if isinstance(m, dict)]\n            \
+             files.update(m[\"FileId\"] for m in members if \"FileId\" in m)\n            \
+             print(\"got\"",
             &["order/deleted-first"],
         ),
     ])

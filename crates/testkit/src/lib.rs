@@ -8,6 +8,7 @@
 pub mod agreement;
 pub mod background;
 pub mod certificate;
+pub mod events;
 pub mod process;
 pub mod program;
 pub mod receiver;

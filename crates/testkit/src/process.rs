@@ -5,15 +5,19 @@
 //! setting of a developer's shell cannot change a test. Its output is kept and printed when a test
 //! fails. Ports are chosen anew at each start: a test asks for the endpoint after a restart.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use client::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -156,6 +160,41 @@ impl Server {
             (url != own).then_some(url)
         };
         self.run.output.line(START, find).await
+    }
+
+    /// A client with the root key.
+    pub fn client(&self) -> Result<Client> {
+        let client = Client::new(&self.run.endpoint, SECRET_ID, SECRET_KEY);
+        client.map_err(|error| Failure::new(error.to_string()))
+    }
+
+    /// A command of the same program, with an environment of its own, that finds this server by its
+    /// data directory.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(&self.launch.binary);
+        command.args(arguments).arg("--data").arg(self.data()).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    /// What `/metrics` shows now.
+    pub async fn metrics(&self) -> Result<String> {
+        let address = self.ops_endpoint().await?.replace("http://", "");
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: metrics\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.contains(" 200 ") => Ok(body.to_owned()),
+            _ => Err(Failure::new(answer)),
+        }
+    }
+
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
+        let text = self.metrics().await?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.and_then(|value| value.parse().ok());
+        value.ok_or_else(|| Failure::new(format!("no {name} in\n{text}")))
     }
 
     /// Memory that the process holds (resident set) in bytes.

@@ -8,10 +8,11 @@ use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::Stdio;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::events::{event_of, in_state};
+use testkit::process::{Launch, Server};
 use testkit::receiver::{Received, Receiver};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{Instant, timeout};
 
 use crate::BINARY;
@@ -23,7 +24,7 @@ const CONFIG: &str = "[pull]\nwait = \"200ms\"\nlease = \"2s\"\n\n[limits.per_se
 
 async fn server() -> (Server, client::Client) {
     let server = Launch::new(BINARY).config(CONFIG).start().await.unwrap();
-    let client = client::Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let client = server.client().unwrap();
     (server, client)
 }
 
@@ -39,10 +40,8 @@ async fn mode(client: &client::Client) -> Value {
 }
 
 fn start(server: &Server, arguments: &[&str]) -> Child {
-    let mut command = Command::new(BINARY);
-    command.args(arguments).arg("--data").arg(server.data()).env_clear();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.kill_on_drop(true).spawn().unwrap()
+    let mut command = server.command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -82,20 +81,6 @@ async fn says(child: &mut Child, words: &str) {
     }
 }
 
-/// EventIds of the events in that state.
-async fn in_state(client: &client::Client, state: &str) -> HashSet<String> {
-    let (mut ids, mut params) = (HashSet::new(), json!({ "States": [state], "Limit": 100 }));
-    loop {
-        let page = client.call("DescribeEvents", params.clone()).await.unwrap();
-        let events = page["EventSet"].as_array().unwrap().iter();
-        ids.extend(events.map(|event| event["EventId"].as_str().unwrap().to_owned()));
-        match page.get("ScrollToken") {
-            Some(token) => params["ScrollToken"] = token.clone(),
-            None => return ids,
-        }
-    }
-}
-
 fn ids(posts: &[Received]) -> HashSet<String> {
     posts.iter().map(|post| post.header("webhook-id").to_owned()).collect()
 }
@@ -125,7 +110,8 @@ async fn a_reader_that_goes_away_ends_them_quietly() {
     assert_eq!((code, said.as_str()), (Some(74), "Mode is PUSH again.\n"));
     assert_eq!(mode(&client).await, "PUSH");
     let taken = ids(&receiver.received());
-    assert_eq!(in_state(&client, "DONE").await, taken, "what was taken is confirmed, no more");
+    let done = in_state(&client, "DONE").await.unwrap();
+    assert_eq!(done, taken, "what was taken is confirmed, no more");
 
     client.call("ModifyEventConfig", json!({ "Mode": "PULL" })).await.unwrap();
     let mut pull = start(&server, &["pull", "--follow", "--confirm"]);
@@ -151,7 +137,8 @@ async fn a_reader_that_stands_still_cannot_hold_them() {
     assert_eq!(end(listen).await, (Some(0), "Mode is PUSH again.\n".to_owned()));
     assert_eq!(mode(&client).await, "PUSH");
     let taken = ids(&receiver.received());
-    assert_eq!(in_state(&client, "DONE").await, taken, "what was taken is confirmed, no more");
+    let done = in_state(&client, "DONE").await.unwrap();
+    assert_eq!(done, taken, "what was taken is confirmed, no more");
 }
 
 /// `pull` writes before it confirms; Ctrl-C ends it as it ends any program.
@@ -167,9 +154,8 @@ async fn what_pull_confirms_was_written() {
     pull.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
     end(pull).await;
     let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let written: HashSet<String> = events
-        .map(|event| event["EventHandle"].as_str().unwrap().split('.').next().unwrap().to_owned())
-        .collect();
-    let confirmed = in_state(&client, "DONE").await;
+    let written: HashSet<String> =
+        events.map(|event| event_of(event["EventHandle"].as_str().unwrap()).to_owned()).collect();
+    let confirmed = in_state(&client, "DONE").await.unwrap();
     assert!(confirmed.len() > 100 && confirmed.is_subset(&written));
 }

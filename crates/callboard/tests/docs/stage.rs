@@ -98,8 +98,7 @@ impl Stage {
 
     /// What `/metrics` shows.
     pub(crate) async fn metrics(&self) -> String {
-        let url = self.server.ops_endpoint().await.unwrap();
-        self.run(&format!("curl -sSf {}/metrics", url.trim_end_matches("/metrics"))).await
+        self.server.metrics().await.unwrap()
     }
 
     /// Starts a command that goes on, as in a terminal of its own.

@@ -7,10 +7,13 @@ use client::{CallError, Client};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::background::Background;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY};
+use testkit::events::{event_of, handles};
+use testkit::process::{SECRET_ID, SECRET_KEY};
 use testkit::receiver::Receiver;
 use tokio::process::Command;
 use tokio::time::Instant;
+
+use crate::launch;
 
 const PULL_APP: u64 = 1_500_000_001;
 const PUSH_APP: u64 = 1_500_000_002;
@@ -74,10 +77,7 @@ async fn publish(client: &Client, app: u64, kind: &str, count: usize) {
 /// The handles of one poll; none if there is no event.
 async fn pull(client: &Client) -> Vec<String> {
     match call(client, PULL_APP, "PullEvents", json!({})).await {
-        Ok(answer) => {
-            let events = answer["EventSet"].as_array().unwrap().iter();
-            events.map(|event| event["EventHandle"].as_str().unwrap().to_owned()).collect()
-        }
+        Ok(answer) => handles(&answer),
         Err(error) => {
             assert!(error.to_string().starts_with("ResourceNotFound: no event"), "{error}");
             Vec::new()
@@ -143,7 +143,7 @@ async fn leases_and_waits_are_as_short_as_a_suite_needs() {
     };
     let held = sent.elapsed();
     assert!(held + GRAIN >= LEASE && held < Duration::from_secs(30), "{held:?}");
-    assert_eq!(first[0].split('.').next(), again[0].split('.').next());
+    assert_eq!(event_of(&first[0]), event_of(&again[0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,10 +180,8 @@ async fn a_queue_is_emptied_between_tests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declaration_holds_again_at_the_next_start() {
     let receiver = Receiver::start().await.unwrap();
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config(&receiver));
-    let mut server = launch.start().await.unwrap();
-    let client = |endpoint: &str| Client::new(endpoint, SECRET_ID, SECRET_KEY).unwrap();
-    let first = client(&server.endpoint());
+    let mut server = launch(config(&receiver)).start().await.unwrap();
+    let first = server.client().unwrap();
     let changes = json!({
         "NotificationUrl": receiver.url("/changed"), "SignKey": "other",
         "UploadMediaCompleteEventSwitch": "OFF", "DeleteMediaCompleteEventSwitch": "ON"
@@ -200,7 +198,7 @@ async fn a_declaration_holds_again_at_the_next_start() {
 
     server.kill9().await.unwrap();
     server.restart().await.unwrap();
-    let second = client(&server.endpoint());
+    let second = server.client().unwrap();
     let declared = call(&second, PUSH_APP, "DescribeEventConfig", json!({})).await.unwrap();
     assert_eq!(declared["UploadMediaCompleteEventSwitch"], "ON");
     assert_eq!(declared["DeleteMediaCompleteEventSwitch"], "ON", "what is not declared is kept");

@@ -5,15 +5,15 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use client::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
 use testkit::receiver::{Reaction, Receiver};
-use tokio::process::Command;
+
+use crate::launch;
 
 const PULL_APP: u64 = 1_500_000_001;
 const PUSH_APP: u64 = 1_500_000_002;
@@ -63,9 +63,9 @@ impl Wall {
     }
 
     /// Runs a command whose clock this is; what it prints.
-    async fn run(&self, data: &Path, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
-        command.args(arguments).arg("--data").arg(data).env_clear().envs(self.environment());
+    async fn run(&self, server: &Server, arguments: &[&str]) -> String {
+        let mut command = server.command(arguments);
+        command.envs(self.environment());
         let output = command.output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         text + &String::from_utf8(output.stderr).unwrap()
@@ -94,29 +94,25 @@ notification_url = "{url}"
 sign_key = "k1"
 "#
     );
-    let mut launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config);
+    let mut launch = launch(config);
     for (name, value) in wall.environment() {
         launch = launch.env(name, value);
     }
     launch.start().await.unwrap()
 }
 
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 /// Publishes with a clock of the server's; the EventId.
 async fn publish(wall: &Wall, server: &Server, app: u64) -> String {
     let app = app.to_string();
     let arguments = ["publish", "--sample", "PullComplete", "--app", &app];
-    let told = wall.run(&server.data(), &arguments).await;
+    let told = wall.run(server, &arguments).await;
     let told: Value = serde_json::from_str(&told).unwrap();
     told["EventId"].as_str().unwrap().to_owned()
 }
 
 async fn show(wall: &Wall, server: &Server, app: u64, id: &str) -> Value {
     let app = app.to_string();
-    let told = wall.run(&server.data(), &["events", "show", id, "--json", "--app", &app]).await;
+    let told = wall.run(server, &["events", "show", id, "--json", "--app", &app]).await;
     serde_json::from_str(&told).unwrap()
 }
 
@@ -129,11 +125,12 @@ async fn an_hour_forth_and_back_while_it_runs() {
     let (wall, receiver) = (Wall::new(), Receiver::start().await.unwrap());
     receiver.next([Reaction::status(500)]);
     let mut server = start(&wall, &receiver).await;
+    let client = server.client().unwrap();
     let held = publish(&wall, &server, PULL_APP).await;
     let delayed = publish(&wall, &server, PUSH_APP).await;
     receiver.wait_for(1, DEADLINE).await.unwrap();
     let pull = json!({ "SubAppId": PULL_APP });
-    let pulled = client(&server).call("PullEvents", pull.clone()).await.unwrap();
+    let pulled = client.call("PullEvents", pull.clone()).await.unwrap();
     let handle = pulled["EventSet"][0]["EventHandle"].clone();
     let before = loop {
         let event = show(&wall, &server, PUSH_APP, &delayed).await;
@@ -144,9 +141,9 @@ async fn an_hour_forth_and_back_while_it_runs() {
 
     for (turn, offset_s) in [(1, HOUR_S), (2, -HOUR_S)] {
         wall.set(offset_s);
-        let expired = client(&server).call("DescribeEventConfig", json!({})).await.unwrap_err();
+        let expired = client.call("DescribeEventConfig", json!({})).await.unwrap_err();
         assert_eq!(expired.code(), Some("AuthFailure.SignatureExpire"), "{expired}");
-        let told = wall.run(&server.data(), &["pull", "--app", &PULL_APP.to_string()]).await;
+        let told = wall.run(&server, &["pull", "--app", &PULL_APP.to_string()]).await;
         assert_eq!(told, "no event\n", "the lease goes on");
         assert_eq!(show(&wall, &server, PULL_APP, &held).await["State"], "LEASED");
 
@@ -162,7 +159,7 @@ async fn an_hour_forth_and_back_while_it_runs() {
 
     wall.set(0);
     let confirm = json!({ "SubAppId": PULL_APP, "EventHandles": [handle] });
-    client(&server).call("ConfirmEvents", confirm).await.unwrap();
+    client.call("ConfirmEvents", confirm).await.unwrap();
     assert_eq!(show(&wall, &server, PULL_APP, &held).await["State"], "DONE");
 
     // a stop by a clock that is an hour late is no reason to doubt it afterwards, nor the other way

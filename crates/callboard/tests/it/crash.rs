@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use client::{CallError, Client};
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
 use testkit::receiver::{Reaction, Receiver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::launch;
 use crate::ledger::Ledger;
 
 const PULL_APP: u64 = 1_500_000_001;
@@ -168,19 +169,15 @@ async fn consume(shared: Shared, client: Client) {
     }
 }
 
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 /// Loads the server until enough has been acknowledged, and kills it in the middle of it.
 async fn load_and_kill(shared: &Shared, server: &mut Server, enough: usize) {
     shared.dying.send_replace(false);
-    let mut tasks = JoinSet::new();
+    let (client, mut tasks) = (server.client().unwrap(), JoinSet::new());
     for _ in 0..3 {
-        tasks.spawn(publish(shared.clone(), client(server), PULL_APP, "pull"));
-        tasks.spawn(consume(shared.clone(), client(server)));
+        tasks.spawn(publish(shared.clone(), client.clone(), PULL_APP, "pull"));
+        tasks.spawn(consume(shared.clone(), client.clone()));
     }
-    tasks.spawn(publish(shared.clone(), client(server), PUSH_APP, "push"));
+    tasks.spawn(publish(shared.clone(), client, PUSH_APP, "push"));
 
     let (published, confirmed) = *shared.progress.borrow();
     let mut progress = shared.progress.subscribe();
@@ -198,7 +195,7 @@ async fn load_and_kill(shared: &Shared, server: &mut Server, enough: usize) {
 
 /// What was acknowledged just before the kill is there, and what was confirmed stays confirmed.
 async fn check_the_last(shared: &Shared, server: &Server) {
-    let client = client(server);
+    let client = server.client().unwrap();
     for (app, prefix) in [(PULL_APP, "pull"), (PUSH_APP, "push")] {
         let ids = shared.ledger().last_published(prefix, 20);
         for id in ids {
@@ -215,7 +212,7 @@ async fn check_the_last(shared: &Shared, server: &Server) {
 
 /// Takes everything that is left.
 async fn drain(shared: &Shared, server: &Server) {
-    let client = client(server);
+    let client = server.client().unwrap();
     loop {
         let pairs = pull(shared, &client).await.unwrap();
         if !pairs.is_empty() {
@@ -249,8 +246,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         Reaction::status(200)
     });
 
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config(&receiver));
-    let mut server = launch.start().await.unwrap();
+    let mut server = launch(config(&receiver)).start().await.unwrap();
     for kill in 0..kills {
         let enough = EVENTS_MIN + usize::try_from(kill % 7).unwrap() * 97;
         load_and_kill(&shared, &mut server, enough).await;

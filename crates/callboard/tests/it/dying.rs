@@ -7,9 +7,11 @@ use std::time::Duration;
 use client::Client;
 use serde_json::{Value, json};
 use testkit::background::Background;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
-use tokio::process::Command;
+use testkit::events::{event_of, in_state};
+use testkit::process::Server;
 use tokio::time::Instant;
+
+use crate::launch;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 const ROUNDS: usize = 4;
@@ -25,9 +27,7 @@ ConfirmEvents = 0
 "#;
 
 fn consumer(server: &Server, more: &[&str]) -> Background {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
-    command.args(["pull", "--follow"]).args(more).arg("--data").arg(server.data()).env_clear();
-    Background::start(command).unwrap()
+    Background::start(server.command([&["pull", "--follow"], more].concat())).unwrap()
 }
 
 async fn publish(client: &Client) {
@@ -38,29 +38,13 @@ async fn publish(client: &Client) {
 /// EventIds of the lines that a consumer printed; the last one may have been cut off.
 fn printed(text: &str) -> impl Iterator<Item = String> {
     let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    events.map(|event| {
-        let handle = event["EventHandle"].as_str().unwrap();
-        handle.split('.').next().unwrap().to_owned()
-    })
-}
-
-async fn in_state(client: &Client, state: &str) -> HashSet<String> {
-    let (mut ids, mut params) = (HashSet::new(), json!({ "States": [state], "Limit": 100 }));
-    loop {
-        let page = client.call("DescribeEvents", params.clone()).await.unwrap();
-        let events = page["EventSet"].as_array().unwrap().iter();
-        ids.extend(events.map(|event| event["EventId"].as_str().unwrap().to_owned()));
-        match page.get("ScrollToken") {
-            Some(token) => params["ScrollToken"] = token.clone(),
-            None => return ids,
-        }
-    }
+    events.map(|event| event_of(event["EventHandle"].as_str().unwrap()).to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_killed_consumers_held_comes_again() {
-    let server = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap();
-    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let server = launch(CONFIG).start().await.unwrap();
+    let client = server.client().unwrap();
     client.call("ModifyEventConfig", json!({ "Mode": "PULL" })).await.unwrap();
     let mut seen = HashSet::new();
     for _ in 0..ROUNDS {
@@ -75,14 +59,14 @@ async fn what_killed_consumers_held_comes_again() {
         }
         forgetful.kill().await.unwrap();
     }
-    let confirmed = in_state(&client, "DONE").await;
+    let confirmed = in_state(&client, "DONE").await.unwrap();
     assert!(!confirmed.is_empty());
     assert!(confirmed.is_subset(&seen), "confirmed, and nobody has seen it");
     let survivor = consumer(&server, &["--confirm"]);
     let begun = Instant::now();
-    while in_state(&client, "DONE").await.len() < ROUNDS * EVENTS {
+    while in_state(&client, "DONE").await.unwrap().len() < ROUNDS * EVENTS {
         assert!(begun.elapsed() < DEADLINE, "what they held comes again");
     }
     seen.extend(printed(&survivor.kill().await.unwrap()));
-    assert_eq!(in_state(&client, "DONE").await, seen);
+    assert_eq!(in_state(&client, "DONE").await.unwrap(), seen);
 }

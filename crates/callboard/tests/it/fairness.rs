@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use client::Client;
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY};
 use testkit::receiver::{Reaction, Received, Receiver};
 use tokio::task::JoinSet;
+
+use crate::launch;
 
 const FIRST_APP: u64 = 1_500_000_001;
 const APPS: u64 = 1_000;
@@ -58,9 +59,8 @@ async fn a_thousand_applications_do_not_wait_for_two() {
         SLOW => Reaction::Late(Duration::from_secs(3)),
         _ => Reaction::status(200),
     });
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config(&receiver));
-    let server = launch.start().await.unwrap();
-    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let server = launch(config(&receiver)).start().await.unwrap();
+    let client = server.client().unwrap();
 
     publish(client.clone(), vec![DEAD, SLOW], 20, 100).await;
     let mut publishers = JoinSet::new();

@@ -1,18 +1,18 @@
 //! The Mode is switched to and fro under load: an event belongs to the queue and not to a mode, so
 //! none is lost, whoever gets it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use client::{CallError, Client};
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::events::states;
 use testkit::receiver::{Reaction, Receiver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use crate::launch;
 use crate::ledger::Ledger;
 
 const APP: u64 = 1_500_000_001;
@@ -77,10 +77,6 @@ impl Shared {
     fn is_done(&self) -> bool {
         *self.done.borrow()
     }
-}
-
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
 }
 
 /// Publishes until the last switch. Nothing may be ignored: in either mode somebody wants it.
@@ -185,24 +181,6 @@ async fn flip(shared: &Shared, client: &Client, url: &str, times: u64) {
     }
 }
 
-/// The state of every event, by its id.
-async fn states(client: &Client) -> HashMap<String, String> {
-    let mut states = HashMap::new();
-    let mut params = json!({ "SubAppId": APP, "Limit": 100 });
-    loop {
-        let page = client.call("DescribeEvents", params.clone()).await.unwrap();
-        for event in page["EventSet"].as_array().unwrap() {
-            let text = |name: &str| event[name].as_str().unwrap().to_owned();
-            let before = states.insert(text("EventId"), text("State"));
-            assert_eq!(before, None, "{event} is listed once");
-        }
-        match page.get("ScrollToken") {
-            Some(token) => params["ScrollToken"] = token.clone(),
-            None => return states,
-        }
-    }
-}
-
 /// A receiver that refuses each event's first attempt with 500 if its number is a multiple of 5.
 fn refuse_some(receiver: &Receiver, shared: &Shared) {
     let shared = shared.clone();
@@ -224,9 +202,8 @@ async fn the_mode_is_switched_under_load() {
     let shared = Shared::new();
     let receiver = Receiver::start().await.unwrap();
     refuse_some(&receiver, &shared);
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
-    let mut server = launch.start().await.unwrap();
-    let client = client(&server);
+    let mut server = launch(CONFIG).start().await.unwrap();
+    let client = server.client().unwrap();
 
     let (mut publishers, mut consumers) = (JoinSet::new(), JoinSet::new());
     for _ in 0..PUBLISHERS {
@@ -248,7 +225,7 @@ async fn the_mode_is_switched_under_load() {
     // an even number of switches: the consumers have the turn, and take what is left
     let begun = Instant::now();
     loop {
-        let states = states(&client).await;
+        let states = states(&client, APP).await.unwrap();
         let open = states.values().filter(|state| *state != "DONE").count();
         assert!(states.values().all(|state| state != "DEAD" && state != "IGNORED"));
         if open == 0 {

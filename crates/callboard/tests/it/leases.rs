@@ -4,14 +4,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use client::{CallError, Client};
+use client::CallError;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::events::{event_of, handles};
+use testkit::process::Server;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::Instant;
+
+use crate::launch;
 
 const APP: u64 = 1_500_000_001;
 const CONFIG: &str = r#"
@@ -29,13 +32,12 @@ async fn start() -> Server {
 }
 
 async fn start_with(config: String) -> Server {
-    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config).start().await.unwrap()
+    launch(config).start().await.unwrap()
 }
 
 async fn call(server: &Server, action: &str, mut params: Value) -> Result<Value, CallError> {
     params["SubAppId"] = json!(APP);
-    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
-    client.call(action, params).await
+    server.client().unwrap().call(action, params).await
 }
 
 async fn publish(server: &Server) {
@@ -60,15 +62,6 @@ async fn pull_many(server: &Server) -> Vec<String> {
         Err(error) if error.code() == Some("ResourceNotFound") => Vec::new(),
         answer => handles(&answer.unwrap()),
     }
-}
-
-fn handles(answer: &Value) -> Vec<String> {
-    let events = answer["EventSet"].as_array().unwrap().iter();
-    events.map(|event| event["EventHandle"].as_str().unwrap().to_owned()).collect()
-}
-
-fn event_of(handle: &str) -> &str {
-    handle.split('.').next().unwrap()
 }
 
 async fn confirm(server: &Server, handle: &str) -> Result<Value, CallError> {

@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod ci;
 #[cfg(test)]
+mod circuits;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod clock;
@@ -28,3 +30,12 @@ mod unmodified;
 mod upload;
 #[cfg(test)]
 mod way_out;
+
+#[cfg(test)]
+use testkit::process::Launch;
+
+/// How to start the program that these tests were built with.
+#[cfg(test)]
+fn launch(config: impl Into<String>) -> Launch {
+    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config)
+}

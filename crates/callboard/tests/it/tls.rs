@@ -2,20 +2,20 @@
 //! does, and that the commands find their way.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::path::PathBuf;
+use std::process::Output;
 use std::time::Duration;
 
 use client::{Client, Key, Trust};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::certificate::{Authority, Issued};
+use testkit::process::{SECRET_ID, SECRET_KEY, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_callboard");
+use crate::launch;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Files of an authority and of a server's certificate from it.
@@ -30,28 +30,20 @@ impl Files {
 
     /// A new authority, and a certificate from it for that name.
     fn issue(&self, name: &str) {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        // a name of its own: a certificate whose issuer has its name looks signed by itself
-        authority.distinguished_name.push(DnType::CommonName, "test authority");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        fs::write(self.ca(), issuer.pem()).unwrap();
-        fs::write(self.path("server.pem"), certificate.pem()).unwrap();
-        fs::write(self.path("server.key"), key.serialize_pem()).unwrap();
+        let authority = Authority::new().unwrap();
+        self.write(&authority.pem(), &authority.issue(name).unwrap());
     }
 
     /// A certificate that is its own authority, as `openssl req -x509` makes it.
     fn issue_to_itself(&self, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        fs::write(self.ca(), certificate.pem()).unwrap();
+        let own = Issued::as_authority(name).unwrap();
+        self.write(own.pem(), &own);
+    }
+
+    fn write(&self, ca: &str, certificate: &Issued) {
+        fs::write(self.ca(), ca).unwrap();
         fs::write(self.path("server.pem"), certificate.pem()).unwrap();
-        fs::write(self.path("server.key"), key.serialize_pem()).unwrap();
+        fs::write(self.path("server.key"), certificate.key_pem()).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -70,7 +62,7 @@ impl Files {
     }
 
     async fn serve(&self) -> Server {
-        Launch::new(BINARY).config(self.config()).start().await.unwrap()
+        launch(self.config()).start().await.unwrap()
     }
 
     fn client(&self, server: &Server) -> Client {
@@ -90,7 +82,7 @@ async fn only_who_trusts_the_authority_calls() {
     let mut server = files.serve().await;
     assert_eq!(server.endpoint(), format!("https://{}", server.address()));
     assert_eq!(describe(&files.client(&server)).await.unwrap()["Mode"], "PUSH");
-    let other = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let other = server.client().unwrap();
     let refused = describe(&other).await.unwrap_err().to_string();
     assert!(refused.contains("certificate") && refused.contains("--ca-file"), "{refused}");
     assert!(server.stop().await.unwrap().success());
@@ -150,26 +142,24 @@ async fn sighup_brings_a_new_certificate_and_keeps_the_old_one_if_it_is_bad() {
     server.logs("the certificate was read again").await.unwrap();
     assert!(describe(&files.client(&server)).await.is_ok(), "the new one is shown");
     assert!(describe(&before).await.is_ok(), "a connection that stands goes on");
-    assert_eq!(show(&["--data"], &[], &server.data()).await.status.code(), Some(0));
+    assert_eq!(show(&server, &[], &[]).await.status.code(), Some(0));
     assert!(server.stop().await.unwrap().success());
 }
 
-/// `callboard apps show` with arguments, of which the last is the data directory.
-async fn show(arguments: &[&str], variables: &[(&str, &str)], data: &Path) -> Output {
-    let mut command = Command::new(BINARY);
-    command.args(["apps", "show"]).args(arguments).arg(data).env_clear();
-    command.envs(variables.iter().copied()).stdin(Stdio::null());
-    command.output().await.unwrap()
+/// `callboard apps show` with those arguments and variables beside the data directory.
+async fn show(server: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = server.command([&["apps", "show"], arguments].concat());
+    command.envs(variables.iter().copied()).output().await.unwrap()
 }
 
 #[tokio::test]
 async fn commands_find_a_server_with_a_certificate_for_any_name() {
     let files = Files::new("vod.example.test");
     let server = files.serve().await;
-    let by_data = show(&["--data"], &[], &server.data()).await;
+    let by_data = show(&server, &[], &[]).await;
     assert_eq!(by_data.status.code(), Some(0), "{by_data:?}");
-    let by_endpoint = ["--endpoint", &server.endpoint(), "--data"];
-    let refused = show(&by_endpoint, &[], &server.data()).await;
+    let by_endpoint = ["--endpoint", &server.endpoint()];
+    let refused = show(&server, &by_endpoint, &[]).await;
     assert_eq!(refused.status.code(), Some(74), "{refused:?}");
 }
 
@@ -178,11 +168,11 @@ async fn commands_trust_an_authority_that_they_are_given() {
     let files = Files::new("127.0.0.1");
     let server = files.serve().await;
     let (endpoint, ca) = (server.endpoint(), files.ca().display().to_string());
-    let with_flag = ["--endpoint", &endpoint, "--ca-file", &ca, "--data"];
-    let shown = show(&with_flag, &[], &server.data()).await;
+    let with_flag = ["--endpoint", &endpoint, "--ca-file", &ca];
+    let shown = show(&server, &with_flag, &[]).await;
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let variables = [("CALLBOARD_ENDPOINT", &*endpoint), ("CALLBOARD_CA_FILE", &*ca)];
-    let shown = show(&["--data"], &variables, &server.data()).await;
+    let shown = show(&server, &[], &variables).await;
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
 }
 
@@ -190,6 +180,6 @@ async fn commands_trust_an_authority_that_they_are_given() {
 async fn files_that_cannot_be_used_stop_the_start() {
     let files = Files::new("127.0.0.1");
     fs::write(files.path("server.key"), "nothing").unwrap();
-    let error = Launch::new(BINARY).config(files.config()).start().await.unwrap_err().to_string();
+    let error = launch(files.config()).start().await.unwrap_err().to_string();
     assert!(error.contains("tls.certificate") && error.contains("no private key"), "{error}");
 }

@@ -3,19 +3,17 @@
 use std::fs;
 use std::time::Duration;
 
-use client::{CallError, Client};
+use client::CallError;
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
 use testkit::receiver::Receiver;
+
+use crate::launch;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-fn launch(config: &str) -> Launch {
-    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config)
-}
-
 async fn call(server: &Server, action: &str, params: Value) -> Result<Value, CallError> {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap().call(action, params).await
+    server.client().unwrap().call(action, params).await
 }
 
 async fn point(server: &Server, url: &str) -> Result<Value, CallError> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::{Failure, Result};
 
@@ -45,15 +46,23 @@ impl Issued {
         self.key.serialize_pem()
     }
 
-    /// A server that shows it and asks for none.
-    pub fn server(&self) -> Result<Arc<ServerConfig>> {
+    /// A server that shows it, and asks its clients for one from that authority, if there is one.
+    pub fn server(&self, clients: Option<&Authority>) -> Result<Arc<ServerConfig>> {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], key.into())?;
-        Ok(Arc::new(config))
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.0.der().clone())?;
+                let asks = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                let asks = asks.build().map_err(|error| Failure::new(error.to_string()))?;
+                builder.with_client_cert_verifier(asks)
+            }
+        };
+        Ok(Arc::new(builder.with_single_cert(vec![self.certificate.clone()], key.into())?))
     }
 }
 

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::certificate::Issued;
+use crate::certificate::{Authority, Issued};
 use crate::{Failure, Result};
 
 /// A request that has come.
@@ -111,7 +111,13 @@ impl Receiver {
 
     /// Shows that certificate to whoever connects from now on.
     pub fn show(&self, certificate: &Issued) -> Result<()> {
-        *lock(&self.inner.tls) = Some(TlsAcceptor::from(certificate.server()?));
+        *lock(&self.inner.tls) = Some(TlsAcceptor::from(certificate.server(None)?));
+        Ok(())
+    }
+
+    /// The same, and asks whoever connects for a certificate from that authority.
+    pub fn show_and_ask(&self, certificate: &Issued, clients: &Authority) -> Result<()> {
+        *lock(&self.inner.tls) = Some(TlsAcceptor::from(certificate.server(Some(clients))?));
         Ok(())
     }
 

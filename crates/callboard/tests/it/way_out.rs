@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use client::CallError;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::certificate::Authority;
 use testkit::process::Server;
 use testkit::receiver::Receiver;
 
@@ -64,4 +66,53 @@ async fn plain_http_can_be_forbidden() {
     point(&server, &secure).await.unwrap();
     let tried = attempt(&server).await;
     assert!(tried["Error"].as_str().unwrap().contains("TLS"), "{tried}");
+}
+
+#[tokio::test]
+async fn a_receiver_is_believed_for_the_authority_in_the_file() {
+    let (directory, authority) = (TempDir::new().unwrap(), Authority::new().unwrap());
+    let receiver = Receiver::start_secure(&authority.issue("127.0.0.1").unwrap()).await.unwrap();
+    let server = launch("").start().await.unwrap();
+    point(&server, &receiver.url("/")).await.unwrap();
+    let stranger = attempt(&server).await;
+    assert_eq!(stranger["Status"], 0, "{stranger}");
+    let error = stranger["Error"].as_str().unwrap();
+    assert!(error.contains("not trusted; `push.ca_file` can name"), "{error}");
+    assert!(receiver.received().is_empty());
+
+    let file = directory.path().join("ca.pem");
+    fs::write(&file, authority.pem()).unwrap();
+    let server = launch(format!("[push]\nca_file = {file:?}\n")).start().await.unwrap();
+    point(&server, &receiver.url("/")).await.unwrap();
+    let delivered = attempt(&server).await;
+    assert_eq!(delivered["Status"], 200, "{delivered}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_a_certificate_gets_the_configured_one() {
+    let (directory, authority) = (TempDir::new().unwrap(), Authority::new().unwrap());
+    let (theirs, ours) = (authority.issue("127.0.0.1"), authority.issue("callboard"));
+    let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
+    let receiver = Receiver::start_secure(&theirs).await.unwrap();
+    receiver.show_and_ask(&theirs, &authority).unwrap();
+    let write = |name: &str, pem: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, pem).unwrap();
+        path
+    };
+    let ca = write("ca.pem", &authority.pem());
+    let (certificate, key) = (write("own.pem", ours.pem()), write("own.key", &ours.key_pem()));
+    let trusting = format!("[push]\nca_file = {ca:?}\n");
+    let server = launch(trusting.clone()).start().await.unwrap();
+    point(&server, &receiver.url("/")).await.unwrap();
+    let without = attempt(&server).await;
+    let error = without["Error"].as_str().unwrap();
+    assert!(error.to_lowercase().contains("certificate"), "{without}");
+    assert!(receiver.received().is_empty());
+
+    let own = format!("client_certificate = {certificate:?}\nclient_key = {key:?}\n");
+    let server = launch(trusting + &own).start().await.unwrap();
+    point(&server, &receiver.url("/")).await.unwrap();
+    let delivered = attempt(&server).await;
+    assert_eq!(delivered["Status"], 200, "{delivered}");
 }

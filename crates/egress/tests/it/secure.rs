@@ -6,9 +6,7 @@ use egress::{
     Client, Exchange, ExchangeError, Limits, OwnError, SystemResolver, Tls, TlsFailure, Trust,
     TrustError,
 };
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::ServerConfig;
 use testkit::certificate::{Authority, Issued};
 use tokio_rustls::TlsAcceptor;
 
@@ -17,7 +15,7 @@ use crate::receiver::{Receiver, read_request, write};
 
 /// A receiver that shows that certificate and answers 200 to everything.
 async fn shows(certificate: &Issued) -> Receiver {
-    serve(certificate.server().unwrap()).await
+    serve(certificate.server(None).unwrap()).await
 }
 
 async fn serve(config: Arc<ServerConfig>) -> Receiver {
@@ -115,37 +113,25 @@ async fn one_certificate_and_no_other_can_be_trusted() {
 
 #[tokio::test]
 async fn a_receiver_that_asks_for_a_certificate_gets_ours() {
-    let ours = rcgen::generate_simple_self_signed(["callboard".to_owned()]).unwrap();
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut clients = RootCertStore::empty();
-    clients.add(ours.cert.der().clone()).unwrap();
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider));
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
-        .unwrap();
-    let receiver = serve(Arc::new(config)).await;
-    let trusting = || Tls::from(trusting(&made.cert.pem()));
-    let result = send(&receiver, trusting()).await;
+    let (authority, clients) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let theirs = authority.issue("127.0.0.1").unwrap();
+    let ours = clients.issue("callboard").unwrap();
+    let receiver = serve(theirs.server(Some(&clients)).unwrap()).await;
+    let tls = || Tls::from(trusting(&authority.pem()));
+    let result = send(&receiver, tls()).await;
     assert!(result.is_err(), "without a certificate: {result:?}");
-    let mut tls = trusting();
-    let key = ours.signing_key.serialize_pem();
-    tls.set_own(ours.cert.pem().as_bytes(), key.as_bytes()).unwrap();
-    assert_eq!(send(&receiver, tls).await.unwrap().status.as_u16(), 200);
+    let (certificate, key) = (ours.pem().as_bytes(), ours.key_pem());
+    let mut own = tls();
+    own.set_own(certificate, key.as_bytes()).unwrap();
+    assert_eq!(send(&receiver, own).await.unwrap().status.as_u16(), 200);
     // another's key
-    let mut tls = trusting();
-    let other = made.signing_key.serialize_pem();
-    tls.set_own(ours.cert.pem().as_bytes(), other.as_bytes()).unwrap();
+    let mut own = tls();
+    own.set_own(certificate, theirs.key_pem().as_bytes()).unwrap();
     let resolver = Arc::new(SystemResolver::default());
-    assert!(Client::new(loopback(), resolver, tls, Limits::default()).is_err());
-    let nothing = trusting().set_own(b"nothing", key.as_bytes());
+    assert!(Client::new(loopback(), resolver, own, Limits::default()).is_err());
+    let nothing = tls().set_own(b"nothing", key.as_bytes());
     assert!(matches!(nothing, Err(OwnError::Certificate(TrustError::Empty))), "{nothing:?}");
-    assert!(trusting().set_own(ours.cert.pem().as_bytes(), b"nothing").is_err());
+    assert!(matches!(tls().set_own(certificate, b"nothing"), Err(OwnError::Key(_))));
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod circuits;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clips;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod crash;

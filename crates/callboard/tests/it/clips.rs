@@ -1,0 +1,228 @@
+//! Clips against the real binary: copies that are killed in the middle, sources that are deleted
+//! meanwhile, and players that see the result to its end.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use client::{Client, CosClient};
+use serde_json::{Value, json};
+use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::program::Program;
+use tokio::process::Command;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::clients::{node, python, setup};
+
+const DEADLINE: Duration = Duration::from_mins(2);
+const LOOK: Duration = Duration::from_millis(5);
+/// One second each; enough that a copy takes a while.
+const SEGMENTS: usize = 600;
+const CONFIG: &str = r#"
+[pull]
+wait = "1s"
+
+[[application]]
+id = 1250000000
+mode = "PULL"
+upload = true
+delete = true
+persistence = true
+"#;
+
+fn client(server: &Server) -> Client {
+    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
+}
+
+/// One second of a transport stream.
+async fn second() -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi"]);
+    ffmpeg.args(["-i", "testsrc=size=128x72:rate=25:duration=1"]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "s.ts"]);
+    assert!(ffmpeg.current_dir(&directory).status().await.unwrap().success());
+    std::fs::read(directory.path().join("s.ts")).unwrap()
+}
+
+/// Uploads that second under many names, and the playlist of all of them; FileId and MediaUrl.
+async fn upload(server: &Server) -> (String, String) {
+    let client = client(server);
+    let applied = client.call("ApplyUpload", json!({ "MediaType": "m3u8" })).await.unwrap();
+    let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
+    let place = applied["MediaStoragePath"].as_str().unwrap();
+    let beside = place.rsplit_once('/').unwrap().0;
+    let bytes = bytes::Bytes::from(second().await);
+    let mut list = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n".to_owned();
+    for n in 0..SEGMENTS {
+        cos.put_object(&format!("{beside}/s/{n}.ts"), bytes.clone()).await.unwrap();
+        list.push_str("#EXT-X-DISCONTINUITY\n#EXTINF:1.0,\ns/");
+        list.push_str(&n.to_string());
+        list.push_str(".ts\n");
+    }
+    list.push_str("#EXT-X-ENDLIST\n");
+    cos.put_object(place, list.into()).await.unwrap();
+    let key = json!({ "VodSessionKey": applied["VodSessionKey"] });
+    let done = client.call("CommitUpload", key).await.unwrap();
+    let text = |name: &str| done[name].as_str().unwrap().to_owned();
+    (text("FileId"), text("MediaUrl"))
+}
+
+/// Objects of a file that are in the store.
+fn objects(data: &Path, file: &str) -> usize {
+    let mut count = 0;
+    for directory in std::fs::read_dir(data.join("objects")).unwrap() {
+        for entry in std::fs::read_dir(directory.unwrap().path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            count += usize::from(name.starts_with(&format!("{file}-")));
+        }
+    }
+    count
+}
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let wait = async {
+        while !holds().await {
+            looks.tick().await;
+        }
+    };
+    timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("waited for {what}"));
+}
+
+/// Every event that is there, confirmed: how often each type told of each file.
+async fn pull_all(client: &Client, seen: &mut HashMap<(String, String), usize>) {
+    loop {
+        let answer = match client.call("PullEvents", json!({})).await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("ResourceNotFound") => return,
+            Err(error) => panic!("{error}"),
+        };
+        let mut handles: Vec<&Value> = Vec::new();
+        for event in answer["EventSet"].as_array().unwrap() {
+            let kind = event["EventType"].as_str().unwrap();
+            let file = match kind {
+                "NewFileUpload" => &event["FileUploadEvent"]["FileId"],
+                "FileDeleted" => &event["FileDeleteEvent"]["FileIdSet"][0],
+                _ => &event["PersistenceCompleteEvent"]["FileId"],
+            };
+            *seen.entry((kind.to_owned(), file.as_str().unwrap().to_owned())).or_default() += 1;
+            handles.push(&event["EventHandle"]);
+        }
+        client.call("ConfirmEvents", json!({ "EventHandles": handles })).await.unwrap();
+    }
+}
+
+/// Seconds that ffprobe finds at an address, and frames that ffmpeg decodes of it.
+async fn played(url: &str) -> (f64, usize) {
+    let run = async |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(["-v", "error"]).args(arguments).env_remove("http_proxy");
+        let output = command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{program}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let duration = ["-show_entries", "format=duration", "-of", "csv=p=0", url];
+    let seconds = run("ffprobe", &duration).await.trim().parse().unwrap();
+    let frames = ["-i", url, "-map", "0:v", "-c", "copy", "-f", "framecrc", "-"];
+    let frames = run("ffmpeg", &frames).await;
+    (seconds, frames.lines().filter(|line| !line.starts_with('#')).count())
+}
+
+#[tokio::test]
+async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
+    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
+    let mut server = launch.start().await.unwrap();
+    let (source, url) = upload(&server).await;
+    let request = json!({ "Url": url, "IsPersistence": 1, "SourceContext": "killed" });
+    let clip = client(&server).call("SimpleHlsClip", request).await.unwrap();
+    let file = clip["FileId"].as_str().unwrap().to_owned();
+    client(&server).call("DeleteMedia", json!({ "FileId": source })).await.unwrap();
+
+    let mut copied = 0;
+    for _ in 0..testkit::soak::count("clip_kills", 2, 50) {
+        let before = copied;
+        // the playlist is one more
+        until("more copies", async || objects(&server.data(), &file) > before + 1).await;
+        server.kill9().await.unwrap();
+        copied = objects(&server.data(), &file).saturating_sub(1);
+        assert!(copied < SEGMENTS, "the copy was over before it was killed");
+        server.restart().await.unwrap();
+    }
+    let mut seen = HashMap::new();
+    let caller = client(&server);
+    let complete = ("PersistenceComplete".to_owned(), file.clone());
+    until("PersistenceComplete", async || {
+        pull_all(&caller, &mut seen).await;
+        seen.contains_key(&complete)
+    })
+    .await;
+    let told = |kind: &str, file: &str| seen.get(&(kind.to_owned(), file.to_owned())).copied();
+    assert_eq!(told("PersistenceComplete", &file), Some(1));
+    assert_eq!(told("NewFileUpload", &file), Some(1));
+    assert_eq!(told("FileDeleted", &source), Some(1));
+    assert_eq!(seen.len(), 4, "{seen:?}");
+
+    until("the end of the source", async || objects(&server.data(), &source) == 0).await;
+    until("no garbage", async || objects(&server.data(), &file) == SEGMENTS + 1).await;
+    let agreement = testkit::agreement::check(&server.data()).await.unwrap();
+    assert_eq!((agreement.media, agreement.objects), (1, SEGMENTS + 1));
+    let frames = SEGMENTS * 25;
+    // a start takes another port
+    let (_, path) = clip["Url"].as_str().unwrap().split_once("/media/").unwrap();
+    let url = format!("{}/media/{path}", server.endpoint());
+    let (seconds, found) = played(&url).await;
+    assert!((seconds - 600.0).abs() < 1.0, "{seconds}");
+    assert_eq!(found, frames);
+    let seen_before = seen.clone();
+    server.stop().await.unwrap();
+    server.restart().await.unwrap();
+    pull_all(&client(&server), &mut seen).await;
+    assert_eq!(seen, seen_before, "exactly once");
+}
+
+/// Plays addresses to the end with hls.js in Chromium; seconds played, fragments and runs of each.
+async fn in_a_browser(urls: &[String]) -> Vec<(f64, u64, u64)> {
+    let program = Program::start(node("play.js"), &json!({ "urls": urls })).await.unwrap();
+    let told = program.step("played").await.unwrap();
+    let of = |facts: &Value| {
+        let count = |name: &str| facts[name].as_u64().unwrap();
+        assert_eq!(count("width"), 128);
+        (facts["played"].as_f64().unwrap(), count("fragments"), count("runs"))
+    };
+    let played: Vec<_> = told["played"].as_array().unwrap().iter().map(of).collect();
+    assert_eq!(played.len(), urls.len());
+    program.finish().await.unwrap();
+    played
+}
+
+#[tokio::test]
+async fn the_sdk_makes_clips_and_a_browser_plays_them() {
+    let server = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi"]);
+    ffmpeg.args(["-i", "testsrc=size=128x72:rate=25:duration=5", "-f", "lavfi"]);
+    ffmpeg.args(["-i", "sine=duration=5", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]);
+    ffmpeg.args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "hls", "-hls_time", "1"]);
+    ffmpeg.args(["-hls_list_size", "0", "index.m3u8"]);
+    assert!(ffmpeg.current_dir(&directory).status().await.unwrap().success());
+    let facts = json!({ "app": 1_250_000_000, "playlist": directory.path().join("index.m3u8") });
+    let program = Program::start(python("clip_round.py"), &setup(&server, facts)).await.unwrap();
+    let made = program.step("made").await.unwrap();
+    program.finish().await.unwrap();
+    let urls = made["urls"].as_array().unwrap().iter();
+    let urls: Vec<String> = urls.map(|url| url.as_str().unwrap().to_owned()).collect();
+
+    let played = in_a_browser(&urls).await;
+    for (nth, (seconds, fragments, runs)) in
+        [(2.0, 2, 1), (3.0, 3, 2), (1.0, 1, 1)].into_iter().enumerate()
+    {
+        let (found, count, marks) = played[nth];
+        assert!((found - seconds).abs() < 0.3, "{}: {played:?}", urls[nth]);
+        assert_eq!((count, marks), (fragments, runs), "{}", urls[nth]);
+    }
+}

@@ -17,6 +17,7 @@ use crate::library::{Library, ROUNDS};
 use crate::playlist::{self, Playlist, path};
 use crate::probe::MetaData;
 use crate::record::{self, About, Copying, Hold, Media, Object, Origin, Path, Source};
+use crate::writing::Reserved;
 use crate::{place, random, render};
 
 /// Object records read at once.
@@ -62,22 +63,11 @@ impl Library {
         let directory = place::directory(app, &region, file).map_err(Fault::from)?;
         let name_in = place::name(hls::MEDIA_TYPE).map_err(Fault::from)?;
         let playlist = place::join(&directory, &name_in);
-        let (reserved, mut writer) = self.begin_object(file).await?;
-        writer.write(plan.text.as_bytes()).await.map_err(Fault::from)?;
-        let sums = writer.finish().await.map_err(Fault::from)?;
         let now = self.now();
-        let object = Object {
-            file,
-            stored: reserved.name().to_owned(),
-            size: sums.size,
-            etag: sums.etag(),
-            crc64: sums.crc64,
-            at: now,
-            upload: None,
-        };
+        let (_reserved, object) = self.written_object(file, plan.text.as_bytes()).await?;
         let filing = self.filing(app, about.class_id).await?;
         let filing = filing.ok_or_else(|| super::value("ClassId", "there is no such class"))?;
-        let bytes = size.saturating_add(sums.size);
+        let bytes = size.saturating_add(object.size);
         let meta = MetaData { size: bytes, ..streams(taken) };
         let media = Media {
             bucket: place::bucket(app, self.settings.account),
@@ -121,6 +111,27 @@ impl Library {
         let meta = media.meta.as_ref().map(shown).unwrap_or_default();
         let url = render::url(&self.settings, &media.bucket, &playlist);
         Ok(Clipped { url, file: Some(file), meta })
+    }
+
+    /// An object of these bytes, to be recorded while its name is reserved.
+    async fn written_object(
+        &self,
+        file: FileId,
+        bytes: &[u8],
+    ) -> Result<(Reserved, Object), Fault> {
+        let (reserved, mut writer) = self.begin_object(file).await?;
+        writer.write(bytes).await?;
+        let sums = writer.finish().await?;
+        let object = Object {
+            file,
+            stored: reserved.name().to_owned(),
+            size: sums.size,
+            etag: sums.etag(),
+            crc64: sums.crc64,
+            at: self.now(),
+            upload: None,
+        };
+        Ok((reserved, object))
     }
 
     /// NewFileUpload of a clip.

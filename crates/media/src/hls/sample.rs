@@ -126,12 +126,18 @@ fn is_locked(keys: &[Key]) -> bool {
 }
 
 impl Lock {
-    /// Decrypts all whole blocks. The padding of the last one stays: it is behind everything that
-    /// tells a stream.
-    fn open(&self, bytes: &mut [u8]) {
+    /// Decrypts all whole blocks, and takes away the padding, if the end is there: behind a map it
+    /// would be read as what follows.
+    fn open(&self, bytes: &mut Vec<u8>) {
         let mut cipher = cbc::Decryptor::<Aes128>::new(&self.key.into(), &self.iv.into());
         for block in bytes.chunks_exact_mut(BLOCK) {
             cipher.decrypt_block_mut(block.into());
+        }
+        let count = bytes.last().map_or(0, |last| usize::from(*last));
+        let begin = bytes.len().saturating_sub(count);
+        let is_padding = |padding: &[u8]| padding.iter().all(|byte| usize::from(*byte) == count);
+        if (1..=BLOCK).contains(&count) && bytes.get(begin..).is_some_and(is_padding) {
+            bytes.truncate(begin);
         }
     }
 }
@@ -152,5 +158,10 @@ mod tests {
         lock.open(&mut bytes);
         let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51";
         assert_eq!(hex::encode(bytes), plain);
+
+        // the same key and IV over 14 bytes of 1 and two bytes of padding
+        let mut bytes = hex::decode("306cd3f132d9bbc1b5ec8eb22134775d").unwrap();
+        lock.open(&mut bytes);
+        assert_eq!(bytes, [1; 14]);
     }
 }

@@ -14,6 +14,9 @@ use super::super::meta::{
 };
 use super::super::tags;
 
+/// Frames a second: beyond every camera. A stream without frames has the ticks of its clock for them.
+const FPS_MAX: u32 = 1_000;
+
 /// What we read of ffprobe's JSON. Numbers come as text but for sizes and flags.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -83,7 +86,7 @@ impl Stream {
         let fps = [&self.avg_frame_rate, &self.r_frame_rate]
             .into_iter()
             .map(|rate| frame_rate(rate))
-            .find(|fps| *fps > 0);
+            .find(|fps| (1..=FPS_MAX).contains(fps));
         let tag = if matches!(self.codec_tag_string.as_str(), "hvc1" | "hev1") {
             self.codec_tag_string.clone()
         } else {

@@ -1,7 +1,9 @@
 //! The metadata of every kind of HLS, next to what ffprobe says when it may follow the playlist.
 
+use std::path::Path;
 use std::process::Command;
 
+use cbc::cipher::{BlockEncryptMut, KeyIvInit};
 use serde_json::Value;
 
 use super::{CODECS, Made, SEGMENTS};
@@ -185,4 +187,65 @@ async fn segments_locked_with_a_key_elsewhere_have_sums_and_no_streams() {
     assert_eq!(meta["AudioStreamSet"], serde_json::json!([]));
     let nobody = listener.accept().map(|(_, from)| from).map_err(|error| error.kind());
     assert_eq!(nobody, Err(std::io::ErrorKind::WouldBlock));
+}
+
+/// `bytes` locked as players expect it: AES-128 in CBC mode, padded to whole blocks.
+fn lock(bytes: &[u8], key: [u8; 16], iv: [u8; 16]) -> Vec<u8> {
+    let mut cipher = cbc::Encryptor::<aes::Aes128>::new(&key.into(), &iv.into());
+    let padding = 16 - bytes.len() % 16;
+    let mut locked = bytes.to_vec();
+    locked.resize(bytes.len() + padding, u8::try_from(padding).unwrap());
+    for block in locked.chunks_exact_mut(16) {
+        cipher.encrypt_block_mut(block.into());
+    }
+    locked
+}
+
+#[tokio::test]
+async fn fragments_are_opened_with_their_map() {
+    let (key, iv) = ([7; 16], [9; 16]);
+    let tag = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"the.key\",IV=0x{}\n", "09".repeat(16));
+    for (name, map_is_locked) in [("locked with its map", true), ("behind a map for all", false)] {
+        let made = Made::plain("-hls_segment_type fmp4 index.m3u8");
+        let plain = made.meta_data().await;
+        let text = made.text("index.m3u8");
+        let before = if map_is_locked { "#EXT-X-MAP" } else { "#EXTINF" };
+        made.write("index.m3u8", text.replacen(before, &format!("{tag}{before}"), 1));
+        for (file, bytes) in made.files() {
+            if Path::new(&file).extension().is_some_and(|e| e == "m4s")
+                || (map_is_locked && file == "init.mp4")
+            {
+                made.write(&file, lock(&bytes, key, iv));
+            }
+        }
+        made.write("the.key", key);
+        let meta = made.meta_data().await;
+        for member in ["Width", "Duration"] {
+            assert_eq!(meta[member], plain[member], "{name}");
+        }
+        let stream = |meta: &Value| {
+            (meta["VideoStreamSet"][0]["Fps"].clone(), meta["AudioStreamSet"][0]["Codec"].clone())
+        };
+        assert_eq!(stream(&meta), (25.into(), "aac".into()), "{name}: {meta}");
+        assert_eq!(meta["Size"], made.size(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_opens_nothing() {
+    for (name, key) in [("too short", vec![7; 15]), ("too long", vec![7; 17]), ("none", Vec::new())]
+    {
+        let made = locked("the.key", "", "index.m3u8");
+        made.write("the.key", key);
+        let meta = made.meta_data().await;
+        assert_eq!(
+            (&meta["VideoStreamSet"], &meta["Size"]),
+            (&serde_json::json!([]), &made.size().into()),
+            "{name}"
+        );
+    }
+    // another key makes noise of the segment
+    let made = locked("the.key", "", "index.m3u8");
+    made.write("the.key", [8; 16]);
+    assert_eq!(made.meta_data().await["VideoStreamSet"], serde_json::json!([]));
 }

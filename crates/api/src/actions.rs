@@ -14,6 +14,7 @@ mod history;
 pub(crate) mod keys;
 pub(crate) mod library;
 mod modify;
+mod search;
 mod signing;
 mod tasks;
 
@@ -131,6 +132,17 @@ impl Gateway {
             Action::DescribeMediaInfos(request) => {
                 let application = gate.application(request.sub_app_id).await?;
                 library::describe_media_infos(self.library(), &application, request).await
+            }
+            Action::SearchMedia(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                search::media(self.library(), app, &request.search).await
+            }
+            Action::ListFiles(request) => {
+                let application = gate.application(Some(request.sub_app_id)).await?;
+                search::files(self.library(), &application, &request).await
+            }
+            Action::DescribeStorageData(request) => {
+                search::storage(self.library(), gate.app(request.sub_app_id).await?).await
             }
             Action::ModifyMediaInfo(request) => {
                 let application = gate.application(request.sub_app_id).await?;

@@ -204,7 +204,8 @@ async fn answer(
         policy: known.key.policy.clone(),
         request_id: request_id.to_owned(),
     };
-    let reply = gateway.dispatch(&caller, action).await?;
+    // on the heap, or every connection would have room for the largest of all actions
+    let reply = Box::pin(gateway.dispatch(&caller, action)).await?;
     Ok(envelope::success(&reply, request_id))
 }
 

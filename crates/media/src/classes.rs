@@ -217,6 +217,21 @@ impl Library {
         Ok(all.into_iter().map(info).collect())
     }
 
+    /// These classes with everything below them.
+    pub(crate) async fn with_subclasses(&self, app: AppId, ids: &[i64]) -> Result<Vec<i64>, Fault> {
+        let mut found = ids.to_vec();
+        let mut next = 0;
+        while let Some(&id) = found.get(next) {
+            next += 1;
+            // nothing is below class 0, and what is not there has nothing below it
+            if id != UNFILED {
+                let below = self.children(app, id).await?;
+                found.extend(below.into_iter().map(|(id, _)| id).filter(|id| !ids.contains(id)));
+            }
+        }
+        Ok(found)
+    }
+
     /// A class to file a media under; none: it does not exist.
     pub(crate) async fn filing(&self, app: AppId, id: i64) -> Result<Option<Filing>, Fault> {
         if id == UNFILED {

@@ -145,6 +145,41 @@ pub enum CommitUploadError {
     Fault(#[from] Fault),
 }
 
+/// Why SearchMedia was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// A member is not acceptable.
+    #[error("{member}: {reason}")]
+    Member {
+        /// Which member.
+        member: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why ListFiles was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The application names its files by FileId.
+    #[error("application {0} names its files by FileId: ListFiles is for mode fileid+path")]
+    NamedByFileId(AppId),
+    /// A member is not acceptable.
+    #[error("{member}: {reason}")]
+    Value {
+        /// Which member.
+        member: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Why ModifyMediaInfo was refused. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ModifyError {

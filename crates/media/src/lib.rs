@@ -21,6 +21,7 @@ mod describe;
 mod destroyed;
 mod digest;
 mod error;
+mod files;
 mod forbid;
 mod hls;
 mod hold;
@@ -39,6 +40,7 @@ mod pull;
 mod random;
 mod record;
 mod render;
+mod search;
 mod session;
 mod settings;
 mod spent;
@@ -54,7 +56,7 @@ pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
     ApplyError, ClassError, ClipError, CommitUploadError, DeleteError, DescribeError, Fault,
-    ForbidError, ModifyError, ObjectError,
+    ForbidError, ListError, ModifyError, ObjectError, SearchError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

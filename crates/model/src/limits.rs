@@ -198,6 +198,22 @@ pub const MEDIA_TAGS_MAX: usize = 16;
 pub const MEDIA_TAG_CHARS_MAX: usize = 32;
 /// FileIds of ForbidMediaDistribution (documented).
 pub const FORBID_MEDIA_MAX: usize = 20;
+/// Hits that SearchMedia counts and can answer (documented).
+pub const SEARCH_HITS_MAX: usize = 5_000;
+/// Hits of a SearchMedia call that names no Limit (documented).
+pub const SEARCH_PAGE: usize = 10;
+/// Values of most lists of SearchMedia (documented).
+pub const SEARCH_VALUES_MAX: usize = 10;
+/// Values of StorageRegions in SearchMedia, and characters of each (both documented).
+pub const SEARCH_REGIONS_MAX: usize = 20;
+/// Characters of a name, prefix or description to search for (documented).
+pub const SEARCH_TEXT_CHARS_MAX: usize = 100;
+/// Characters of Text in SearchMedia (documented).
+pub const SEARCH_LEGACY_TEXT_CHARS_MAX: usize = 64;
+/// Characters of a FileId to search for (documented).
+pub const SEARCH_FILE_ID_CHARS_MAX: usize = 40;
+/// Entries on a page of ListFiles (documented).
+pub const LIST_FILES_MAX: usize = 100;
 /// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
 /// templates each are fewer.
 pub const DELETE_PARTS_MAX: usize = 100;

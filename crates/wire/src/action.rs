@@ -18,6 +18,7 @@ mod publish;
 mod pull;
 mod pull_upload;
 mod replay;
+mod search;
 mod signing;
 mod task;
 
@@ -45,6 +46,7 @@ pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
 pub use pull_upload::PullUpload;
 pub use replay::{ReplayEvents, ReplaySelection};
+pub use search::{DescribeStorageData, ListFiles, MediaSearch, SearchMedia, TimeRange};
 pub use signing::{CreateSigningSecret, DeleteSigningSecret, DescribeSigningSecrets};
 pub use task::{DescribeTaskDetail, DescribeTasks, Period, TaskSort};
 
@@ -109,6 +111,9 @@ actions! {
     ParseStreamingManifest: |_request| None,
     DeleteMedia: |request| request.sub_app_id,
     DescribeMediaInfos: |request| request.sub_app_id,
+    SearchMedia: |request| request.sub_app_id,
+    ListFiles: |request| Some(request.sub_app_id),
+    DescribeStorageData: |request| request.sub_app_id,
     ModifyMediaInfo: |request| request.sub_app_id,
     ForbidMediaDistribution: |request| request.sub_app_id,
     CreateClass: |request| request.sub_app_id,

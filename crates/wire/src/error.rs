@@ -73,8 +73,12 @@ codes! {
     /// A tag is to be added and deleted.
     InvalidParameterValueAddTagsAndDeleteTagsConflict =
         "InvalidParameterValue.AddTagsAndDeleteTagsConflict",
+    /// A category is none.
+    InvalidParameterValueCategories = "InvalidParameterValue.Categories",
     /// There is no such class.
     InvalidParameterValueClassId = "InvalidParameterValue.ClassId",
+    /// ClassIds holds too many.
+    InvalidParameterValueClassIds = "InvalidParameterValue.ClassIds",
     /// ClassName is empty or too long.
     InvalidParameterValueClassName = "InvalidParameterValue.ClassName",
     /// CoverType is no known image type.
@@ -83,10 +87,14 @@ codes! {
     InvalidParameterValueCoverUrl = "InvalidParameterValue.CoverUrl",
     /// Description is too long.
     InvalidParameterValueDescription = "InvalidParameterValue.Description",
+    /// EndTime is no time.
+    InvalidParameterValueEndTime = "InvalidParameterValue.EndTime",
     /// EndTimeOffset lies before the start.
     InvalidParameterValueEndTimeOffset = "InvalidParameterValue.EndTimeOffset",
     /// ExpireTime is no time.
     InvalidParameterValueExpireTime = "InvalidParameterValue.ExpireTime",
+    /// FileIds holds too many, or what is too long.
+    InvalidParameterValueFileIds = "InvalidParameterValue.FileIds",
     /// FileIds holds none.
     InvalidParameterValueFileIdsEmpty = "InvalidParameterValue.FileIdsEmpty",
     /// FileIds holds too many.
@@ -105,6 +113,12 @@ codes! {
     InvalidParameterValueMediaUrl = "InvalidParameterValue.MediaUrl",
     /// Name is empty or too long.
     InvalidParameterValueName = "InvalidParameterValue.Name",
+    /// NamePrefixes holds too many, or what is too long.
+    InvalidParameterValueNamePrefixes = "InvalidParameterValue.NamePrefixes",
+    /// Names holds too many, or what is too long.
+    InvalidParameterValueNames = "InvalidParameterValue.Names",
+    /// Offset and Limit reach too far.
+    InvalidParameterValueOffset = "InvalidParameterValue.Offset",
     /// Operation is no known one.
     InvalidParameterValueOperation = "InvalidParameterValue.Operation",
     /// OutputMediaType is not `hls`.
@@ -117,14 +131,28 @@ codes! {
     InvalidParameterValueSessionId = "InvalidParameterValue.SessionId",
     /// SessionId is longer than 50 characters.
     InvalidParameterValueSessionIdTooLong = "InvalidParameterValue.SessionIdTooLong",
+    /// Sort is no known order.
+    InvalidParameterValueSort = "InvalidParameterValue.Sort",
+    /// A source type is none.
+    InvalidParameterValueSourceTypes = "InvalidParameterValue.SourceTypes",
+    /// StartTime is no time.
+    InvalidParameterValueStartTime = "InvalidParameterValue.StartTime",
     /// StartTimeOffset lies outside the media.
     InvalidParameterValueStartTimeOffset = "InvalidParameterValue.StartTimeOffset",
     /// StorageRegion is no region.
     InvalidParameterValueStorageRegion = "InvalidParameterValue.StorageRegion",
+    /// StorageRegions holds too many, or what is too long.
+    InvalidParameterValueStorageRegions = "InvalidParameterValue.StorageRegions",
+    /// StreamIds holds too many, or what is too long.
+    InvalidParameterValueStreamIds = "InvalidParameterValue.StreamIds",
     /// A tag is too long.
     InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
+    /// Tags holds too many, or what is too long.
+    InvalidParameterValueTags = "InvalidParameterValue.Tags",
     /// TaskId is no id of a task.
     InvalidParameterValueTaskId = "InvalidParameterValue.TaskId",
+    /// Text is too long.
+    InvalidParameterValueText = "InvalidParameterValue.Text",
     /// Url is none of a media here.
     InvalidParameterValueUrl = "InvalidParameterValue.Url",
     /// VodSessionKey is wrong or expired.

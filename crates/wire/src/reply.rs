@@ -11,6 +11,7 @@ mod history;
 mod keys;
 mod media;
 mod modify;
+mod search;
 mod signing;
 mod task;
 
@@ -32,6 +33,7 @@ pub use media::{
     ApplyUploadReply, CommitUploadReply, ManifestReply, MediaInfo, MediaInfosReply, TempCertificate,
 };
 pub use modify::{ForbidMediaDistributionReply, ModifyMediaInfoReply};
+pub use search::{FileContent, ListFilesReply, SearchMediaReply, StorageDataReply, StorageStat};
 pub use signing::{SigningSecretInfo, SigningSecretReply, SigningSecretsReply};
 pub use task::{TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply};
 
@@ -56,6 +58,12 @@ pub enum Reply {
     Manifest(ManifestReply),
     /// DescribeMediaInfos.
     MediaInfos(MediaInfosReply),
+    /// SearchMedia.
+    SearchMedia(SearchMediaReply),
+    /// ListFiles.
+    ListFiles(ListFilesReply),
+    /// DescribeStorageData.
+    StorageData(StorageDataReply),
     /// ModifyMediaInfo.
     ModifyMediaInfo(ModifyMediaInfoReply),
     /// ForbidMediaDistribution.
@@ -117,6 +125,9 @@ impl Reply {
             Self::CommitUpload(reply) => serde_json::to_writer(out, reply)?,
             Self::Manifest(reply) => serde_json::to_writer(out, reply)?,
             Self::MediaInfos(reply) => serde_json::to_writer(out, reply)?,
+            Self::SearchMedia(reply) => serde_json::to_writer(out, reply)?,
+            Self::ListFiles(reply) => serde_json::to_writer(out, reply)?,
+            Self::StorageData(reply) => serde_json::to_writer(out, reply)?,
             Self::ModifyMediaInfo(reply) => serde_json::to_writer(out, reply)?,
             Self::Forbidden(reply) => serde_json::to_writer(out, reply)?,
             Self::Class(reply) => serde_json::to_writer(out, reply)?,

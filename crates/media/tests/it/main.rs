@@ -15,6 +15,8 @@ mod delete;
 #[cfg(test)]
 mod destroyed;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod hls;
 #[cfg(test)]
 mod manifest;
@@ -30,6 +32,8 @@ mod probe;
 mod pull;
 #[cfg(test)]
 mod put;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]

@@ -99,6 +99,55 @@ fn uploads() {
 }
 
 #[test]
+fn searches() {
+    let search = |params: Value| {
+        let Action::SearchMedia(request) = parse("SearchMedia", &params).unwrap() else { panic!() };
+        *request.search
+    };
+    let at = Some(Timestamp(1_547_051_782_000));
+    let time = "2019-01-09T16:36:22Z";
+    let found =
+        search(json!({"Names": ["a", ""], "SourceTypes": ["Record"], "SourceType": "Upload",
+        "StreamId": "", "StartTime": time, "EndTime": time, "TrtcRoomIds": [""],
+        "Sort": {"Field": "CreateTime", "Order": "Asc"}}));
+    assert_eq!(
+        (found.names, found.source_types),
+        (vec!["a".to_owned()], vec!["Record".to_owned(), "Upload".to_owned()])
+    );
+    assert!(found.stream_ids.is_empty() && !found.beyond && found.ascending);
+    assert_eq!((found.create_time.after, found.create_time.before, found.end_time), (at, None, at));
+    let found = search(json!({"CreateTime": {"After": time, "Before": time}, "EndTime": time,
+        "StartTime": "2018-01-09T16:36:22Z", "TrtcSdkAppIds": [1]}));
+    assert_eq!((found.create_time.after, found.create_time.before, found.end_time), (at, at, None));
+    assert!(found.beyond && !found.ascending);
+    for (bad, code) in [
+        (json!({"StartTime": "x"}), Code::InvalidParameterValueStartTime),
+        (json!({"EndTime": "x"}), Code::InvalidParameterValueEndTime),
+        (json!({"CreateTime": {"After": "x"}}), Code::InvalidParameterValue),
+        (json!({"Sort": {"Field": "Name", "Order": "Asc"}}), Code::InvalidParameterValueSort),
+        (json!({"Sort": {"Field": "CreateTime", "Order": "Up"}}), Code::InvalidParameterValueSort),
+    ] {
+        assert_eq!(refused("SearchMedia", &bad).0, code, "{bad}");
+    }
+    let told = refused("ListFiles", &json!({}));
+    assert_eq!(told.0, Code::MissingParameter);
+    let told = refused("ForbidMediaDistribution", &json!({"FileIds": [], "Operation": "Forbid"}));
+    assert_eq!(told.0, Code::InvalidParameterValueOperation);
+    let modify =
+        json!({"FileId": "1", "ClearTags": 2, "DeleteKnowledgeBases": ["kb"], "ClearSubtitles": 1});
+    let Action::ModifyMediaInfo(request) = parse("ModifyMediaInfo", &modify).unwrap() else {
+        panic!()
+    };
+    assert!(!request.clear_tags && request.unoffered.is_none());
+    let subtitle = json!({"Name": "n", "Language": "en", "Format": "vtt", "Content": "eA=="});
+    let modify = json!({"FileId": "1", "AddSubtitles": [subtitle]});
+    let Action::ModifyMediaInfo(request) = parse("ModifyMediaInfo", &modify).unwrap() else {
+        panic!()
+    };
+    assert_eq!(request.unoffered, Some("AddSubtitles"));
+}
+
+#[test]
 fn classes() {
     let Action::CreateClass(request) =
         parse("CreateClass", &json!({"ParentId": -1, "ClassName": "films"})).unwrap()

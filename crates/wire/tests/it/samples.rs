@@ -13,11 +13,12 @@ use wire::event::task::{
 use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
     DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
-    FastEditMediaReply, ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply, KeysReply,
-    ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply, PublishResult, PublishedReply,
-    PurgedReply, ReplayedReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply,
-    SimpleHlsClipReply, SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply,
-    TaskSimpleInfo, TasksReply, TempCertificate, TestReply,
+    FastEditMediaReply, FileContent, ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply,
+    KeysReply, ListFilesReply, ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply,
+    PublishResult, PublishedReply, PurgedReply, ReplayedReply, SearchMediaReply, SigningSecretInfo,
+    SigningSecretReply, SigningSecretsReply, SimpleHlsClipReply, StorageDataReply, StorageStat,
+    SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply, TaskSimpleInfo,
+    TasksReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, TaskStatus, event};
 
@@ -193,6 +194,26 @@ fn tested() -> TestReply {
     }
 }
 
+fn files() -> ListFilesReply {
+    ListFilesReply {
+        is_truncated: true,
+        next_marker: "b/".to_owned(),
+        common_prefixes: vec!["b/".to_owned()],
+        contents: vec![FileContent {
+            key: "a.mp4".to_owned(),
+            last_modified: AT,
+            etag: "\"5851a9f53660df65a9848b52fa7f78b0\"".to_owned(),
+            size: 648_712,
+            storage_class: "STANDARD",
+            file_id: FILE,
+            category: "Video",
+            file_type: "OriginalFiles",
+            definition: 0,
+            subtitle_id: "",
+        }],
+    }
+}
+
 fn signing_secrets() -> SigningSecretsReply {
     let secret = SigningSecret {
         id: "ss-EXAMPLE".to_owned(),
@@ -279,6 +300,15 @@ pub(crate) fn reply(action: ActionName) -> Reply {
             media_segment_set: vec!["v0/a.ts".to_owned(), "v0/b.ts".to_owned()],
         }),
         ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
+        ActionName::SearchMedia => Reply::SearchMedia(SearchMediaReply {
+            total_count: 5_000,
+            media_info_set: vec![MediaInfo::new(FILE, Some(basic_info()), Some(meta_data()))],
+        }),
+        ActionName::ListFiles => Reply::ListFiles(files()),
+        ActionName::DescribeStorageData => Reply::StorageData(StorageDataReply::new(
+            3,
+            vec![StorageStat::new("Chinese Mainland", 7_700_180)],
+        )),
         ActionName::ModifyMediaInfo => {
             let cover = "http://127.0.0.1:8800/media/a/c.jpg".to_owned();
             Reply::ModifyMediaInfo(ModifyMediaInfoReply::new(cover))

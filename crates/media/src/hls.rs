@@ -1,7 +1,7 @@
 //! HLS: whether everything that a playlist names is there, and what it adds up to.
 //!
 //! The tree of a playlist is the media's directory. A master playlist is followed one level, as HLS
-//! knows no more. What cannot be read as HLS has no metadata, like any other unreadable file.
+//! knows no more. What cannot be read as HLS is looked at like any other file.
 //! Deliberately absent: what DASH does otherwise (`metadata::dash`).
 
 use std::collections::HashMap;

@@ -82,11 +82,20 @@ impl Library {
         &self,
         original: &Original<'_>,
     ) -> Result<Option<MetaData>, MetaDataError> {
-        match original.media_type {
-            hls::MEDIA_TYPE => return self.hls_metadata_of(original).await,
-            DASH => return self.dash_metadata_of(original).await,
-            _ => {}
-        }
+        let found = match original.media_type {
+            hls::MEDIA_TYPE => self.hls_metadata_of(original).await?,
+            DASH => self.dash_metadata_of(original).await?,
+            _ => None,
+        };
+        // what is called a playlist and is none may be a film
+        if found.is_some() { Ok(found) } else { self.file_metadata_of(original).await }
+    }
+
+    /// The metadata of a media that is one file; none: nothing is known about it.
+    async fn file_metadata_of(
+        &self,
+        original: &Original<'_>,
+    ) -> Result<Option<MetaData>, MetaDataError> {
         let key = record::object_key(original.app, original.media_key);
         let object: Option<(Object, u64)> = self.one(key).await?;
         let Some((object, _)) = object else {

@@ -146,7 +146,11 @@ impl Turn<'_> {
                 Ok(finding) => return Ok(Found::Streams { finding, size }),
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::debug!(%error, cause, "falling back to the built-in parsers");
+                    if error.is_ours() {
+                        tracing::warn!(%error, cause, "falling back to the built-in parsers");
+                    } else {
+                        tracing::debug!(%error, cause, "falling back to the built-in parsers");
+                    }
                 }
             }
         }

@@ -11,7 +11,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -47,14 +47,23 @@ pub(super) enum FfprobeError {
     Answer(#[source] serde_json::Error),
 }
 
+impl FfprobeError {
+    /// Whether the machine is to blame and not the file.
+    pub(super) const fn is_ours(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
 /// Asks ffprobe at `program` about a file, which is a `container`.
 pub(super) async fn read(
     program: &Path,
     tools: &ProbeTools,
     limits: &ProbeLimits,
-    file: File,
+    mut file: File,
     container: Container,
 ) -> Result<Finding, FfprobeError> {
+    // some systems do not open the standard input anew but share the place in it
+    file.rewind().map_err(FfprobeError::Run)?;
     let mut command = confined(program, tools, limits);
     command
         .args(["-v", "error", "-of", "json", "-show_format", "-show_streams"])

@@ -73,6 +73,22 @@ async fn an_obedient_program_is_asked_within_its_limits() {
 }
 
 #[tokio::test]
+async fn the_real_one_is_held_too() {
+    let directory = TempDir::new().unwrap();
+    let film = plain_mp4(&directory);
+    let replaced = known(&built_in(), &film).await;
+    let told = known(&Probe::new(tools(), patient()), &film).await;
+    assert_ne!(told, replaced, "they should differ in something that shows who answered");
+    for limits in [
+        ProbeLimits { timeout: Duration::from_millis(1), ..patient() },
+        ProbeLimits { memory_bytes: 16 << 20, ..patient() },
+        ProbeLimits { output_bytes: 100, ..patient() },
+    ] {
+        assert_eq!(known(&Probe::new(tools(), limits), &film).await, replaced, "{limits:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_spinning_program_uses_up_its_processor_time() {
     let trying = Trying::new("spin");
     trying.assert_replaced(ProbeLimits { cpu_s: 1, ..patient() }).await;

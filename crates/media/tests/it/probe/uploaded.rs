@@ -246,6 +246,17 @@ async fn a_broken_file_uploads_without_metadata() {
 }
 
 #[tokio::test]
+async fn a_film_by_the_name_of_a_playlist_is_a_film() {
+    let directory = TempDir::new().unwrap();
+    let film = fs::read(plain_mp4(&directory)).unwrap();
+    let world = World::probing().await;
+    let meta = meta_data(&world, "mp4", &film).await;
+    for media_type in ["m3u8", "mpd", "png"] {
+        assert_eq!(meta_data(&world, media_type, &film).await, meta, "{media_type}");
+    }
+}
+
+#[tokio::test]
 async fn a_film_whose_end_is_missing_is_described_by_its_beginning() {
     let directory = TempDir::new().unwrap();
     let options = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -movflags +faststart";

@@ -17,6 +17,7 @@ mod attributes;
 mod key;
 mod parse;
 pub mod path;
+mod rewrite;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use model::{Timestamp, limits};
 pub use key::{Key, KeyPlace, Method};
 pub use parse::parse;
 pub use path::PathError;
+pub(crate) use rewrite::rewrite;
 
 /// A playlist of either kind.
 #[derive(Clone, Debug, PartialEq)]

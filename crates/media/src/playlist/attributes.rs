@@ -3,41 +3,69 @@
 //! Names may stand once only: players differ in which of two they take, and a reference that was
 //! checked must be the one that is followed. Values are texts; who asks for one knows what it is.
 
+use std::ops::Range;
+
 /// The attributes of one tag, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Attributes<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Attributes<'a> {
+    text: &'a str,
+    found: Vec<Attribute<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Attribute<'a> {
+    name: &'a str,
+    /// Without its quotes.
+    value: &'a str,
+    /// Where the value stands in the text, with its quotes.
+    place: Range<usize>,
+}
 
 impl<'a> Attributes<'a> {
     /// Reads a list; none: it is none, or names something twice.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let mut found: Vec<(&str, &str)> = Vec::new();
-        let mut rest = text.trim();
+        let text = text.trim();
+        let mut found: Vec<Attribute<'_>> = Vec::new();
+        let mut rest = text;
         while !rest.is_empty() {
             let (name, behind) = rest.split_once('=')?;
             let name = name.trim();
             let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
             if name.is_empty()
                 || !name.bytes().all(is_name)
-                || found.iter().any(|(n, _)| *n == name)
+                || found.iter().any(|other| other.name == name)
             {
                 return None;
             }
-            let (value, behind) = match behind.strip_prefix('"') {
+            let (value, after) = match behind.strip_prefix('"') {
                 Some(quoted) => quoted.split_once('"')?,
                 None => behind.split_at(behind.find(',').unwrap_or(behind.len())),
             };
-            found.push((name, value.trim()));
-            rest = behind.trim_start();
+            let place = text.len() - behind.len()..text.len() - after.len();
+            found.push(Attribute { name, value: value.trim(), place });
+            rest = after.trim_start();
             if !rest.is_empty() {
                 rest = rest.strip_prefix(',')?.trim_start();
             }
         }
-        Some(Self(found))
+        Some(Self { text, found })
     }
 
     /// The value of that name, without its quotes.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
+        self.find(name).map(|attribute| attribute.value)
+    }
+
+    /// The list with another value of that name, in quotes, and otherwise as it is.
+    pub(super) fn with(&self, name: &str, value: &str) -> String {
+        let place = self.find(name).map_or(0..0, |attribute| attribute.place.clone());
+        let before = self.text.get(..place.start).unwrap_or_default();
+        let behind = self.text.get(place.end..).unwrap_or_default();
+        format!("{before}\"{value}\"{behind}")
+    }
+
+    fn find(&self, name: &str) -> Option<&Attribute<'a>> {
+        self.found.iter().find(|attribute| attribute.name == name)
     }
 }
 
@@ -55,6 +83,12 @@ mod tests {
         assert_eq!(list.get("bandwidth"), None);
         assert_eq!(Attributes::parse(""), Some(Attributes::default()));
         assert!(Attributes::parse("A=1,").is_some(), "players let a last comma be");
+    }
+
+    #[test]
+    fn a_value_is_exchanged_and_all_else_stays() {
+        let list = Attributes::parse(r#" A=1, URI ="x,y" ,LANGUAGE="en""#).unwrap();
+        assert_eq!(list.with("URI", "z"), r#"A=1, URI ="z" ,LANGUAGE="en""#);
     }
 
     #[test]

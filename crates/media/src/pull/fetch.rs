@@ -1,6 +1,7 @@
 //! Fetches the files of a pull: each goes straight into an object, and a transfer that breaks goes on
 //! where it broke if the source can tell that the file is still the same, else from its beginning.
 
+mod hls;
 mod sink;
 
 use std::fmt::Display;
@@ -20,6 +21,7 @@ use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
 use crate::probe::MetaData;
 use crate::record::{self, Object};
+use crate::writing::Reserved;
 
 /// How many bytes may come between two looks at the free disk.
 const LOOK_BYTES: u64 = 32 * 1024 * 1024;
@@ -58,7 +60,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(code: FailureCode, what: What, why: impl Display) -> Self {
+    pub(super) fn new(code: FailureCode, what: What<'_>, why: impl Display) -> Self {
         let message: String = format!("{what}: {why}").chars().take(MESSAGE_CHARS_MAX).collect();
         Self { code, message }
     }
@@ -106,27 +108,36 @@ impl<T: Into<Stop>> From<T> for Trouble {
 
 /// A file of a pull, as messages name it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What {
+pub(super) enum What<'a> {
     /// MediaUrl itself.
     Media,
     /// CoverUrl.
     Cover,
+    /// A file that a playlist names.
+    Named(&'a Url),
 }
 
-impl Display for What {
+impl Display for What<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Media => f.write_str("MediaUrl"),
             Self::Cover => f.write_str("CoverUrl"),
+            Self::Named(url) => {
+                // without its query, which may hold a signature
+                let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+                let path: String = path.chars().take(200).collect();
+                write!(f, "{}://{host}{path}, which the playlist names", url.scheme())
+            }
         }
     }
 }
 
-impl What {
+impl What<'_> {
     /// Whose fault it is if the file is not there.
     const fn blame(self) -> FailureCode {
         match self {
             Self::Media | Self::Cover => FailureCode::Request,
+            Self::Named(_) => FailureCode::Source,
         }
     }
 }
@@ -152,6 +163,8 @@ pub(crate) struct Fetcher<'a> {
     deadline: Instant,
     /// Bytes of the files that are fetched.
     bytes: u64,
+    /// Of HLS: how many files are fetched, of how many.
+    share: Option<(u64, u64)>,
     logged: Instant,
 }
 
@@ -163,7 +176,17 @@ impl<'a> Fetcher<'a> {
         pull: &'a Pull,
         deadline: Instant,
     ) -> Self {
-        Self { library, client, key, version, pull, deadline, bytes: 0, logged: Instant::now() }
+        Self {
+            library,
+            client,
+            key,
+            version,
+            pull,
+            deadline,
+            bytes: 0,
+            share: None,
+            logged: Instant::now(),
+        }
     }
 
     /// Fetches all of it, but what is there from before a restart.
@@ -177,12 +200,17 @@ impl<'a> Fetcher<'a> {
             fetched.cover_key = Some(key.clone());
         }
         let url = parsed(&pull.url, What::Media)?;
-        let object = self.add(&pull.media_key, (&url, What::Media), u64::MAX).await?;
-        if object.size == 0 {
-            let failure = Failure::new(FailureCode::Source, What::Media, "it is empty");
-            return Err(Stop::Failed(failure));
+        if pull.about.media_type != crate::hls::MEDIA_TYPE {
+            let object = self.add(&pull.media_key, (&url, What::Media), u64::MAX).await?;
+            if object.size == 0 {
+                let failure = Failure::new(FailureCode::Source, What::Media, "it is empty");
+                return Err(Stop::Failed(failure));
+            }
+        } else if self.object(&pull.media_key).await?.is_none() {
+            self.hls(&url).await?;
         }
-        fetched.bytes = self.bytes;
+        let objects = self.library.objects_of(self.key.app, pull.file).await?;
+        fetched.bytes = objects.iter().map(|(_, object)| object.size).sum();
         fetched.meta = self.meta().await?;
         Ok(fetched)
     }
@@ -197,22 +225,37 @@ impl<'a> Fetcher<'a> {
             media_type: &pull.about.media_type,
         };
         self.library.metadata_of(&original).await.map_err(|error| match error {
-            // an object of the pull is gone, and its task with it
-            MetaDataError::Missing(_) => Stop::Gone,
+            MetaDataError::Missing(key) => {
+                let why = format!("{key} is missing");
+                Stop::Failed(Failure::new(FailureCode::Source, What::Media, why))
+            }
             MetaDataError::Fault(fault) => fault.into(),
         })
     }
 
     /// Fetches a file into an object of that key, unless it is there.
-    async fn add(&mut self, key: &str, file: (&Url, What), max: u64) -> Result<Object, Stop> {
-        let object_key = record::object_key(self.key.app, key);
-        let known: Option<(Object, u64)> = self.library.one(object_key.clone()).await?;
-        if let Some((object, _)) = known {
+    async fn add(&mut self, key: &str, file: (&Url, What<'_>), max: u64) -> Result<Object, Stop> {
+        if let Some(object) = self.object(key).await? {
             self.bytes = self.bytes.saturating_add(object.size);
             return Ok(object);
         }
         let mut sink = Sink::object(self.library, self.pull.file).await?;
         self.fill(&mut sink, file, max).await?;
+        let (reserved, object) = self.finished(sink).await?;
+        self.attach(record::object_key(self.key.app, key), &object, None).await?;
+        drop(reserved);
+        Ok(object)
+    }
+
+    /// The object of a key, if it is there.
+    async fn object(&self, key: &str) -> Result<Option<Object>, Fault> {
+        let known: Option<(Object, u64)> =
+            self.library.one(record::object_key(self.key.app, key)).await?;
+        Ok(known.map(|(object, _)| object))
+    }
+
+    /// An object that is on disk and waits for its record, and what keeps it from being swept.
+    async fn finished(&self, sink: Sink) -> Result<(Reserved, Object), Stop> {
         let (reserved, sums) = sink.finish().await?;
         let object = Object {
             file: self.pull.file,
@@ -223,15 +266,21 @@ impl<'a> Fetcher<'a> {
             at: self.library.now(),
             upload: None,
         };
-        self.attach(object_key, &object).await?;
-        Ok(object)
+        Ok((reserved, object))
     }
 
-    /// Records an object, while the task is there.
-    async fn attach(&self, key: RecordKey, object: &Object) -> Result<(), Stop> {
+    /// Records an object, while the task is there, instead of one that is known.
+    async fn attach(
+        &self,
+        key: RecordKey,
+        object: &Object,
+        known: Option<(Object, u64)>,
+    ) -> Result<(), Stop> {
+        let (known, version) = known.unzip();
         let commit = Commit {
-            expect: vec![(self.key.clone(), Some(self.version)), (key.clone(), None)],
+            expect: vec![(self.key.clone(), Some(self.version)), (key.clone(), version)],
             put: vec![object.put(key)],
+            garbage: known.into_iter().map(|known| known.stored).collect(),
             swept: vec![object.stored.clone()],
             ..Commit::default()
         };
@@ -242,13 +291,14 @@ impl<'a> Fetcher<'a> {
         }
     }
 
-    /// Fetches a file into a sink, in as many attempts as it takes while they bring it further.
+    /// Fetches a file into a sink, in as many attempts as it takes while they bring it further; the URL
+    /// that answered in the end.
     async fn fill(
         &mut self,
         sink: &mut Sink,
-        (url, what): (&Url, What),
+        (url, what): (&Url, What<'_>),
         max: u64,
-    ) -> Result<(), Stop> {
+    ) -> Result<Url, Stop> {
         let settings = &self.library.settings.pull;
         let max = max.min(settings.bytes_max.saturating_sub(self.bytes));
         let mut validator = None;
@@ -256,9 +306,9 @@ impl<'a> Fetcher<'a> {
         loop {
             let ended = self.attempt(sink, (url, what), max, &mut validator).await;
             let failure = match ended {
-                Ok(()) => {
+                Ok(answered) => {
                     self.bytes = self.bytes.saturating_add(sink.size());
-                    return Ok(());
+                    return Ok(answered);
                 }
                 Err(Trouble::Stop(stop)) => return Err(stop),
                 Err(Trouble::Again(failure)) => failure,
@@ -281,10 +331,10 @@ impl<'a> Fetcher<'a> {
     async fn attempt(
         &mut self,
         sink: &mut Sink,
-        (url, what): (&Url, What),
+        (url, what): (&Url, What<'_>),
         max: u64,
         validator: &mut Option<String>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Url, Trouble> {
         let start = sink.size();
         let resume = validator.take().filter(|_| start > 0);
         let resume = resume.map(|validator| Resume { start, validator });
@@ -322,7 +372,9 @@ impl<'a> Fetcher<'a> {
         let mut unseen = 0;
         loop {
             let next = download.next().await;
-            let Some(piece) = next.map_err(|error| trouble(&error, what))? else { return Ok(()) };
+            let Some(piece) = next.map_err(|error| trouble(&error, what))? else {
+                return Ok(download.url);
+            };
             let more = u64::try_from(piece.len()).unwrap_or(u64::MAX);
             if sink.size().saturating_add(more) > max {
                 return Err(too_large(what, max));
@@ -361,17 +413,17 @@ impl<'a> Fetcher<'a> {
     }
 }
 
-fn parsed(text: &str, what: What) -> Result<Url, Stop> {
+fn parsed(text: &str, what: What<'_>) -> Result<Url, Stop> {
     Url::parse(text).map_err(|error| Stop::Failed(Failure::new(FailureCode::Request, what, error)))
 }
 
-fn too_large(what: What, max: u64) -> Trouble {
+fn too_large(what: What<'_>, max: u64) -> Trouble {
     let why = format!("it is too large; at most {max} bytes may come");
     Stop::Failed(Failure::new(FailureCode::Source, what, why)).into()
 }
 
 /// What an error of the way out means: whose fault it is, and whether another attempt may help.
-fn trouble(error: &FetchError, what: What) -> Trouble {
+fn trouble(error: &FetchError, what: What<'_>) -> Trouble {
     let again = |code| Trouble::Again(Failure::new(code, what, error));
     let stop = |code| Trouble::Stop(Stop::Failed(Failure::new(code, what, error)));
     match error {

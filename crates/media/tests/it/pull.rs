@@ -2,6 +2,7 @@
 
 mod asked;
 mod bed;
+mod hls;
 mod hostile;
 mod source;
 mod tasks;

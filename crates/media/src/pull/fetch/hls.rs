@@ -1,0 +1,267 @@
+//! A playlist that is pulled: everything that it names is fetched, and the playlist is stored with the
+//! names that the files have here.
+//!
+//! A file is called after the digest of its URL, so names never lead anywhere, and after a restart
+//! what is there is found again. The playlist itself is stored last: where it is, all of it is. What is
+//! stored is a recording, whatever the source is: it ends where the playlist ended when it was fetched.
+//!
+//! A key with a format of its own is left where it is, because only a player can ask its server.
+//! Deliberately absent: playlists of playlists of playlists, which HLS does not know.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use md5::{Digest, Md5};
+use model::limits;
+use url::Url;
+
+use super::sink::Sink;
+use super::{Failure, FailureCode, Fetcher, Stop, What};
+use crate::playlist::{self, Key, MediaPlaylist, PathError, Playlist, Problem};
+use crate::record::{self, Object};
+
+/// Extensions that files may keep; all others are served as mere bytes anyway.
+const EXTENSIONS: [&str; 18] = [
+    "ts", "m4s", "mp4", "m4v", "m4a", "aac", "mp3", "ac3", "ec3", "cmfv", "cmfa", "cmft", "vtt",
+    "webvtt", "key", "jpg", "jpeg", "png",
+];
+/// Bytes of all playlists of one pull, which are in memory together.
+const TEXTS_MAX: u64 = 16 * 1024 * 1024;
+
+/// A playlist as it came.
+struct Text {
+    /// What references in it are relative to.
+    url: Url,
+    text: String,
+}
+
+/// A playlist as it was read. Its paths are the digests of URLs, so that a long base does not make
+/// every reference long.
+struct Read {
+    playlist: Playlist,
+    urls: HashMap<String, String>,
+}
+
+/// A media playlist that waits for its files.
+struct Variant {
+    /// What it is called here.
+    name: String,
+    text: Text,
+    /// The digests of what is left where it is.
+    apart: HashSet<String>,
+}
+
+/// The files to be fetched: what they are called here, and where they are.
+#[derive(Default)]
+struct Plan {
+    files: Vec<(String, String)>,
+    seen: HashSet<String>,
+}
+
+impl Fetcher<'_> {
+    /// Fetches a playlist and everything that it names.
+    pub(super) async fn hls(&mut self, url: &Url) -> Result<(), Stop> {
+        let top = self.playlist(url, What::Media).await?;
+        let mut plan = Plan::default();
+        let read = self.read(&top, What::Media).await?;
+        match &read.playlist {
+            Playlist::Media(media) => {
+                let apart = plan.add(media, &read.urls, What::Media)?;
+                self.segments(&plan).await?;
+                self.store(&self.pull.media_key, &rewritten(&top, Some(&apart))).await
+            }
+            Playlist::Master(master) => {
+                let distinct: HashSet<&str> =
+                    master.playlists.iter().map(|reference| &*reference.path).collect();
+                let max = limits::HLS_PLAYLISTS_MAX;
+                if distinct.len() > max {
+                    return Err(bad(What::Media, format!("it names more than {max} playlists")));
+                }
+                let mut variants = Vec::new();
+                for digest in distinct {
+                    let url =
+                        super::parsed(read.urls.get(digest).map_or("", |url| url), What::Media)?;
+                    variants.push(self.variant(&url, &mut plan).await?);
+                }
+                self.segments(&plan).await?;
+                for variant in &variants {
+                    let key = format!("{}/{}", self.pull.directory, variant.name);
+                    self.store(&key, &rewritten(&variant.text, Some(&variant.apart))).await?;
+                }
+                self.store(&self.pull.media_key, &rewritten(&top, None)).await
+            }
+        }
+    }
+
+    /// Fetches a playlist that a master playlist names, and plans what it names.
+    async fn variant(&mut self, url: &Url, plan: &mut Plan) -> Result<Variant, Stop> {
+        let what = What::Named(url);
+        let text = self.playlist(url, what).await?;
+        let read = self.read(&text, what).await?;
+        let Playlist::Media(media) = &read.playlist else {
+            return Err(bad(what, "it is a playlist of playlists, which only the first may be"));
+        };
+        let apart = plan.add(media, &read.urls, what)?;
+        Ok(Variant { name: playlist_name(&digest(url.as_str())), text, apart })
+    }
+
+    async fn segments(&mut self, plan: &Plan) -> Result<(), Stop> {
+        self.check_count(plan.files.len())?;
+        let count = u64::try_from(plan.files.len()).unwrap_or(u64::MAX);
+        for (done, (name, text)) in (0..).zip(&plan.files) {
+            self.share = Some((done, count));
+            let url = super::parsed(text, What::Media)?;
+            let key = format!("{}/{name}", self.pull.directory);
+            self.add(&key, (&url, What::Named(&url)), u64::MAX).await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches a playlist's text.
+    async fn playlist(&mut self, url: &Url, what: What<'_>) -> Result<Text, Stop> {
+        let mut sink = Sink::text();
+        let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
+        // nothing but playlists has been fetched by now
+        let max = max.min(TEXTS_MAX.saturating_sub(self.bytes));
+        let url = self.fill(&mut sink, (url, what), max).await?;
+        let text = String::from_utf8(sink.into_text());
+        let text = text.map_err(|_not_text| bad(what, "it is no playlist: it is not UTF-8"))?;
+        Ok(Text { url, text })
+    }
+
+    async fn read(&self, fetched: &Text, what: What<'_>) -> Result<Read, Stop> {
+        let (base, text) = (fetched.url.clone(), fetched.text.clone());
+        let max = usize::try_from(self.files_max()).unwrap_or(usize::MAX);
+        // the largest takes longer than a thread that serves others should be held
+        let read = tokio::task::spawn_blocking(move || {
+            let urls = RefCell::new(HashMap::new());
+            let read = playlist::parse(&text, |reference| {
+                let url = resolved(&base, reference)?;
+                let digest = digest(&url);
+                let mut urls = urls.borrow_mut();
+                // one more than may be shows that there are too many
+                if urls.len() <= max {
+                    urls.insert(digest.clone(), url);
+                }
+                Ok(digest)
+            });
+            read.map(|playlist| Read { playlist, urls: urls.into_inner() })
+        });
+        let read = read.await.map_err(|_panicked| bad(what, "it cannot be read"))?;
+        let read = read.map_err(|error| {
+            if let Problem::Reference { uri, reason: PathError::Url } = &error.problem {
+                let line = error.line;
+                return bad(what, format!("line {line}: {uri}: it is neither http nor https"));
+            }
+            bad(what, error)
+        })?;
+        self.check_count(read.urls.len())?;
+        Ok(read)
+    }
+
+    fn files_max(&self) -> u64 {
+        self.library.settings.session_objects_max
+    }
+
+    fn check_count(&self, count: usize) -> Result<(), Stop> {
+        let max = self.files_max();
+        if u64::try_from(count).map_or(true, |count| count > max) {
+            return Err(bad(What::Media, format!("it names more than {max} files")));
+        }
+        Ok(())
+    }
+
+    /// Stores a playlist, instead of one that was stored before a restart.
+    async fn store(&self, key: &str, text: &str) -> Result<(), Stop> {
+        let object_key = record::object_key(self.key.app, key);
+        let known: Option<(Object, u64)> = self.library.one(object_key.clone()).await?;
+        let mut sink = Sink::object(self.library, self.pull.file).await?;
+        sink.write(text.as_bytes()).await?;
+        let (reserved, object) = self.finished(sink).await?;
+        self.attach(object_key, &object, known).await?;
+        drop(reserved);
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Plans the files of a playlist, each once; the digests of what is left where it is.
+    fn add(
+        &mut self,
+        media: &MediaPlaylist,
+        urls: &HashMap<String, String>,
+        what: What<'_>,
+    ) -> Result<HashSet<String>, Stop> {
+        if media.segments.is_empty() {
+            return Err(bad(what, "it names no segment"));
+        }
+        let apart = kept_apart(media);
+        let others: HashSet<&str> = media.others.iter().map(|reference| &*reference.path).collect();
+        for digest in media.files() {
+            let wanted = !apart.contains(digest) && !others.contains(digest);
+            if let Some(url) = urls.get(digest).filter(|_| wanted)
+                && self.seen.insert(digest.to_owned())
+            {
+                self.files.push((local(digest, url), url.clone()));
+            }
+        }
+        Ok(apart)
+    }
+}
+
+/// The URL that a reference means.
+fn resolved(base: &Url, reference: &str) -> Result<String, PathError> {
+    if reference.contains("{$") {
+        return Err(PathError::Variable);
+    }
+    let mut url = base.join(reference).map_err(|_no_url| PathError::Url)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(PathError::Url);
+    }
+    url.set_fragment(None);
+    Ok(url.into())
+}
+
+/// The keys with a format of their own.
+fn kept_apart(media: &MediaPlaylist) -> HashSet<String> {
+    let of_segments = media.segments.iter().flat_map(|segment| {
+        let of_map = segment.map.iter().flat_map(|map| map.keys.iter());
+        segment.keys.iter().chain(of_map)
+    });
+    let apart = of_segments.filter(|key| !key.format.eq_ignore_ascii_case("identity"));
+    apart.filter_map(Key::file).map(|reference| reference.path.clone()).collect()
+}
+
+/// A playlist with the names that its files have here. `apart` none: it is one of playlists.
+fn rewritten(text: &Text, apart: Option<&HashSet<String>>) -> String {
+    playlist::rewrite(&text.text, apart.is_some(), |uri| {
+        // what the parser did not resolve is for the player alone
+        let url = resolved(&text.url, uri).ok()?;
+        let digest = digest(&url);
+        Some(match apart {
+            None => playlist_name(&digest),
+            Some(apart) if apart.contains(&digest) => url,
+            Some(_) => local(&digest, &url),
+        })
+    })
+}
+
+fn digest(url: &str) -> String {
+    hex::encode(Md5::digest(url))
+}
+
+fn playlist_name(digest: &str) -> String {
+    format!("{digest}.m3u8")
+}
+
+/// What a file is called here, with its extension if that is a known one.
+fn local(digest: &str, url: &str) -> String {
+    let path = url.split('?').next().unwrap_or_default();
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let known = EXTENSIONS.iter().find(|known| known.eq_ignore_ascii_case(extension));
+    format!("{digest}.{}", known.unwrap_or(&"bin"))
+}
+
+fn bad(what: What<'_>, why: impl std::fmt::Display) -> Stop {
+    Stop::Failed(Failure::new(FailureCode::Source, what, why))
+}

@@ -15,8 +15,8 @@ use model::limits;
 use tokio::net::TcpStream;
 
 use crate::answer::{self, Body};
-use crate::proxy::{Connection, Note};
-use crate::tunnel::Watched;
+use crate::proxy::Connection;
+use crate::tunnel::{Duplex, Watched};
 
 /// Headers that belong to one connection and not to the request (RFC 9110 section 7.6.1). `Expect`
 /// was answered here.
@@ -40,11 +40,7 @@ pub(crate) async fn to_server(
     strip(request.headers_mut());
     let stream = match shared.connect().await {
         Ok(stream) => stream,
-        Err(error) => {
-            shared.tell(Note::Unreachable { reason: error.to_string() });
-            let text = format!("cannot reach {}: {error}", shared.server);
-            return answer::own(StatusCode::BAD_GATEWAY, &text);
-        }
+        Err(text) => return answer::own(StatusCode::BAD_GATEWAY, &text),
     };
     exchange(connection, stream, request).await
 }
@@ -70,7 +66,7 @@ pub(crate) async fn to_host(
 
 async fn exchange(
     connection: &Connection,
-    stream: TcpStream,
+    stream: impl Duplex + 'static,
     request: Request<Incoming>,
 ) -> Response<Body> {
     send(connection, stream, request).await.unwrap_or_else(|error| {
@@ -81,7 +77,7 @@ async fn exchange(
 
 async fn send(
     connection: &Connection,
-    stream: TcpStream,
+    stream: impl Duplex + 'static,
     request: Request<Incoming>,
 ) -> hyper::Result<Response<Body>> {
     let watched = Watched::new(stream);

@@ -21,8 +21,10 @@ mod elsewhere;
 mod forward;
 pub mod names;
 pub mod proxy;
+mod server;
 mod tunnel;
 
 pub use authority::{Authority, AuthorityError};
 pub use names::covers;
 pub use proxy::{BindError, Deadlines, Note, Proxy, Settings, refusal};
+pub use server::{FindAgain, Server};

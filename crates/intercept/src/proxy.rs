@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{Timestamp, limits};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +24,8 @@ use crate::answer::{self, Body};
 use crate::authority::Authority;
 use crate::certificates::Certificates;
 use crate::elsewhere::Elsewhere;
+use crate::server::{FindAgain, Server, Way};
+use crate::tunnel::Duplex;
 use crate::{forward, names, tunnel};
 
 /// Pause after a failed accept: it fails when descriptors run out, and they come back only as other
@@ -77,8 +78,10 @@ impl Default for Deadlines {
 
 /// What a proxy is made of.
 pub struct Settings {
-    /// Where the server is: `host:port`.
-    pub server: String,
+    /// The server.
+    pub server: Server,
+    /// Looks for it when it is not there any more.
+    pub find_again: FindAgain,
     /// What signs for Tencent's names.
     pub authority: Authority,
     /// From when on its certificates are valid.
@@ -130,10 +133,11 @@ impl Proxy {
         let failed = |cause| BindError::Io { address, cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let Settings { server, authority, now, deadlines, pass_through, tell } = settings;
+        let Settings { server, find_again, authority, now, deadlines, pass_through, tell } =
+            settings;
         let elsewhere = pass_through.then(|| Elsewhere::new(address)).transpose();
         let shared = Arc::new(Shared {
-            server,
+            way: Way::new(server, find_again),
             certificates: Certificates::new(authority, now),
             deadlines,
             elsewhere: elsewhere.map_err(failed)?,
@@ -187,7 +191,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<Ac
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub(crate) server: String,
+    way: Way,
     pub(crate) certificates: Certificates,
     pub(crate) deadlines: Deadlines,
     /// None: other hosts are refused.
@@ -198,17 +202,17 @@ pub(crate) struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Shared").field("way", &self.way).finish_non_exhaustive()
     }
 }
 
 impl Shared {
-    /// A connection to the server.
-    pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
-        let connected = timeout(self.deadlines.connect, TcpStream::connect(&self.server)).await;
-        let stream = connected.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    /// A connection to the server; else the words for who wanted it, and a note to the user.
+    pub(crate) async fn connect(&self) -> Result<Box<dyn Duplex>, String> {
+        self.way.connect(self.deadlines.connect).await.map_err(|error| {
+            self.tell(Note::Unreachable { reason: error.to_string() });
+            format!("cannot reach {}: {error}", self.way.address())
+        })
     }
 
     /// Tells the user something, once.

@@ -11,12 +11,11 @@ use std::time::Duration;
 use http::StatusCode;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 
 use crate::answer;
-use crate::proxy::{Note, Shared};
+use crate::proxy::Shared;
 
 /// The first byte of a TLS connection: a handshake record.
 const TLS_HANDSHAKE: u8 = 22;
@@ -76,9 +75,7 @@ async fn to_server(shared: &Shared, mut stream: impl Duplex) -> io::Result<()> {
             drop(first);
             pipe(stream, server, shared.deadlines.idle).await
         }
-        Err(error) => {
-            let text = format!("cannot reach {}: {error}", shared.server);
-            shared.tell(Note::Unreachable { reason: error.to_string() });
+        Err(text) => {
             stream.write_all(&answer::bytes(StatusCode::BAD_GATEWAY, &text)).await?;
             stream.shutdown().await
         }
@@ -89,7 +86,11 @@ async fn to_server(shared: &Shared, mut stream: impl Duplex) -> io::Result<()> {
 const FIRST_BYTES: usize = 8 * 1024;
 
 /// Copies both ways until both have ended or, for at least `idle`, nothing has moved.
-pub(crate) async fn pipe(near: impl Duplex, mut far: TcpStream, idle: Duration) -> io::Result<()> {
+pub(crate) async fn pipe(
+    near: impl Duplex,
+    mut far: impl Duplex,
+    idle: Duration,
+) -> io::Result<()> {
     let mut near = Watched::new(near);
     let activity = near.activity();
     tokio::select! {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use client::{Client, Key, Trust, TrustError};
+use client::{Client, Endpoint, EndpointError, Key, Trust, TrustError};
 
 use crate::args::{ConfigFile, Server};
 use crate::config::{self, Environment};
@@ -36,11 +36,22 @@ pub fn data(file: &ConfigFile, environment: &Environment) -> Result<PathBuf, Fai
     Ok(config::load(path.as_deref(), environment, &[])?.config.data)
 }
 
-/// A client of the server that is meant.
-pub fn client(server: &Server, environment: &Environment) -> Result<Client, Failure> {
+/// Where the server that is meant is, and whom it is believed by.
+#[derive(Debug)]
+pub struct Whereabouts {
+    /// Its address.
+    pub endpoint: Endpoint,
+    /// Whose certificates it may show.
+    pub trust: Trust,
+    /// The certificates that are believed besides those of public authorities, PEM.
+    pub believed: String,
+}
+
+/// Looks for the server that is meant.
+pub fn server(server: &Server, environment: &Environment) -> Result<Whereabouts, Failure> {
     let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
     let authorities = authorities(server, environment)?;
-    let (endpoint, trust) = if let Some(endpoint) = server.endpoint.as_ref().or(given) {
+    let (endpoint, (trust, believed)) = if let Some(endpoint) = server.endpoint.as_ref().or(given) {
         (endpoint.clone(), authorities.unwrap_or_default())
     } else {
         let data = data(&server.file, environment)?;
@@ -48,16 +59,28 @@ pub fn client(server: &Server, environment: &Environment) -> Result<Client, Fail
         let trust = match authorities {
             Some(trust) => trust,
             None if endpoint.starts_with("https://") => shown(&data.join(CERTIFICATE))?,
-            None => Trust::default(),
+            None => Default::default(),
         };
         (endpoint, trust)
     };
-    Client::trusting(trust, &endpoint, key(server, environment)?)
+    let endpoint = endpoint
+        .parse()
+        .map_err(|error: EndpointError| Failure::new(Exit::Usage, error.to_string()))?;
+    Ok(Whereabouts { endpoint, trust, believed })
+}
+
+/// A client of the server that is meant.
+pub fn client(server: &Server, environment: &Environment) -> Result<Client, Failure> {
+    let Whereabouts { endpoint, trust, .. } = self::server(server, environment)?;
+    Client::trusting(trust, &endpoint.to_string(), key(server, environment)?)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
 /// The authorities that the user names.
-fn authorities(server: &Server, environment: &Environment) -> Result<Option<Trust>, Failure> {
+fn authorities(
+    server: &Server,
+    environment: &Environment,
+) -> Result<Option<(Trust, String)>, Failure> {
     let given = environment.get("CALLBOARD_CA_FILE").filter(|path| !path.is_empty());
     let Some(path) = server.ca_file.clone().or_else(|| given.map(PathBuf::from)) else {
         return Ok(None);
@@ -65,27 +88,18 @@ fn authorities(server: &Server, environment: &Environment) -> Result<Option<Trus
     let pem = fs::read(&path).map_err(|error| Failure::io(path.display(), &error))?;
     let mut trust = Trust::default();
     trust.add_pem(&pem).map_err(|error| no_trust(&path, &error))?;
-    Ok(Some(trust))
+    Ok(Some((trust, String::from_utf8_lossy(&pem).into_owned())))
 }
 
 /// The one certificate that the server of the data directory shows, whatever name it is for.
-fn shown(path: &Path) -> Result<Trust, Failure> {
+fn shown(path: &Path) -> Result<(Trust, String), Failure> {
     let pem = read(path)?;
-    Trust::exactly(pem.as_bytes()).map_err(|error| no_trust(path, &error))
+    let trust = Trust::exactly(pem.as_bytes());
+    trust.map(|trust| (trust, pem)).map_err(|error| no_trust(path, &error))
 }
 
 fn no_trust(path: &Path, error: &TrustError) -> Failure {
     Failure::new(Exit::Config, format!("{}: {error}", path.display()))
-}
-
-/// Where the server that is meant is.
-pub fn endpoint(server: &Server, environment: &Environment) -> Result<String, Failure> {
-    let given = environment.get("CALLBOARD_ENDPOINT").filter(|text| !text.is_empty());
-    if let Some(endpoint) = server.endpoint.as_ref().or(given) {
-        return Ok(endpoint.clone());
-    }
-    let path = data(&server.file, environment)?.join(ENDPOINT);
-    read(&path).map(|text| text.trim().to_owned())
 }
 
 fn key(server: &Server, environment: &Environment) -> Result<Key, Failure> {

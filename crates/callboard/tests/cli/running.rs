@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use testkit::background::Background;
+use testkit::certificate::Issued;
 use testkit::process::{Launch, Server};
 use tokio::process::Command;
 
@@ -85,6 +86,68 @@ async fn a_server_that_is_away_is_told() {
     assert!(ended.err.contains("is `callboard serve` running?"), "{ended:?}");
 }
 
+/// A server with a certificate of its own for 127.0.0.1, and where that is.
+async fn secure() -> (Server, tempfile::TempDir) {
+    let made = Issued::by_itself("127.0.0.1").unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) = (files.path().join("own.pem"), files.path().join("own.key"));
+    fs::write(&certificate, made.pem()).unwrap();
+    fs::write(&key, made.key_pem()).unwrap();
+    let (certificate, key) = (certificate.display(), key.display());
+    let config = format!("[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n");
+    (Launch::new(BINARY).config(config).start().await.unwrap(), files)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_tls_is_reached_and_so_is_its_own_address() {
+    let (server, files) = secure().await;
+    let temporary = tempfile::tempdir().unwrap();
+    for url in
+        ["https://vod.tencentcloudapi.com/", "http://vod.tencentcloudapi.com/", &server.endpoint()]
+    {
+        let ended = behind(&server, temporary.path(), &format!("curl -sSf {url}"));
+        assert!(ended.good().contains("MissingParameter"), "{url}");
+    }
+    // from elsewhere, by its address alone, it must be believed
+    let away = |more: &[&str]| {
+        let endpoint = server.endpoint();
+        let mut all = vec!["run", "--endpoint", &endpoint, "--data", "/nonexistent"];
+        all.extend(more);
+        all.extend(["--", "curl", "-sS", "-m", "20", "https://vod.tencentcloudapi.com/"]);
+        let mut command = program(all);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        Ended::of(command.output().unwrap())
+    };
+    let stranger = away(&[]);
+    assert!(stranger.out.contains("cannot reach"), "{stranger:?}");
+    let own = files.path().join("own.pem");
+    assert!(away(&["--ca-file", own.to_str().unwrap()]).good().contains("MissingParameter"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_elsewhere_is_found() {
+    let (mut server, _files) = secure().await;
+    let temporary = tempfile::tempdir().unwrap();
+    let go = temporary.path().join("go");
+    let curl = "curl -sSf -m 20 https://vod.tencentcloudapi.com/ && echo";
+    let script = format!(
+        "{curl} && echo before; while [ ! -e {} ]; do sleep 0.1; done; {curl} && echo after",
+        go.display()
+    );
+    let mut command = Command::new(BINARY);
+    command.arg("run").arg("--data").arg(server.data()).args(["--", "sh", "-c", &script]);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let running = Background::start(command).unwrap();
+    running.says(&["before"]).await.unwrap();
+    let was = server.endpoint();
+    server.kill9().await.unwrap();
+    server.restart().await.unwrap();
+    assert_ne!(server.endpoint(), was);
+    fs::write(&go, "").unwrap();
+    running.says(&["after"]).await.unwrap();
+    assert_eq!(running.end().await.unwrap().0, 0);
+}
+
 #[tokio::test]
 async fn a_wrong_call_says_why() {
     let server = server().await;
@@ -93,8 +156,6 @@ async fn a_wrong_call_says_why() {
     assert!(open.code == 64 && open.err.contains("loopback"), "{open:?}");
     let word = ["run", "--proxy", "here", "--", "true"];
     assert_eq!(run(with_data_first(&word, &server)).code, 64);
-    let tls = run(["run", "--endpoint", "https://127.0.0.1:1", "--", "true"]);
-    assert!(tls.code == 64 && tls.err.contains("without TLS"), "{tls:?}");
     assert_eq!(run(["run", "--endpoint", "http://127.0.0.1:1"]).code, 64);
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use intercept::{Authority, BindError, Deadlines, Note, Proxy, Settings};
+use intercept::{Authority, BindError, Deadlines, Note, Proxy, Server, Settings};
 use model::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -65,6 +65,24 @@ impl Bed {
 
     /// The same, perhaps with other hosts passed through.
     pub(crate) async fn with(server: SocketAddr, deadlines: Deadlines, pass_through: bool) -> Self {
+        let way = (Server::plain(server.to_string()), || None);
+        Self::made(way, deadlines, pass_through).await
+    }
+
+    /// With a server that is looked for when it is not there.
+    pub(crate) async fn looking(
+        server: SocketAddr,
+        find_again: impl Fn() -> Option<Server> + Send + Sync + 'static,
+    ) -> Self {
+        let way = (Server::plain(server.to_string()), find_again);
+        Self::made(way, Deadlines::default(), false).await
+    }
+
+    async fn made(
+        (server, find_again): (Server, impl Fn() -> Option<Server> + Send + Sync + 'static),
+        deadlines: Deadlines,
+        pass_through: bool,
+    ) -> Self {
         let authority = Authority::generate(now()).unwrap();
         let mut roots = RootCertStore::empty();
         let pem = authority.certificate_pem().as_bytes();
@@ -72,7 +90,8 @@ impl Bed {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&notes);
         let settings = Settings {
-            server: server.to_string(),
+            server,
+            find_again: Arc::new(find_again),
             authority,
             now: now(),
             deadlines,
@@ -89,7 +108,8 @@ impl Bed {
     /// Tries to listen there.
     pub(crate) async fn bind(address: &str) -> Result<Proxy, BindError> {
         let settings = Settings {
-            server: "127.0.0.1:9".to_owned(),
+            server: Server::plain("127.0.0.1:9"),
+            find_again: Arc::new(|| None),
             authority: Authority::generate(now()).unwrap(),
             now: now(),
             deadlines: Deadlines::default(),

@@ -1,6 +1,6 @@
 //! What the proxy carries, and that it changes nothing of it.
 
-use intercept::{BindError, Deadlines, Note};
+use intercept::{BindError, Deadlines, Note, Server};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::bed::{Bed, HOST, exchange, head_of, rest_of};
@@ -67,6 +67,27 @@ async fn a_server_that_is_away_is_told_to_program_and_user() {
     assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{answer}");
     let notes = bed.notes.lock().unwrap().clone();
     assert!(matches!(notes.as_slice(), [Note::Unreachable { .. }]), "told once: {notes:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_has_moved_is_found() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let there = Bed::start(Deadlines::default()).await;
+    // the other proxy's server, which answers plain HTTP in either form
+    let moved = there.address;
+    let bed = Bed::looking(nobody, move || Some(Server::plain(moved.to_string()))).await;
+    let mut stream = bed.connect().await;
+    let request = format!("GET http://{HOST}/ HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert!(exchange(&mut stream, &request).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    let stream = bed.tunnel(&format!("{HOST}:443")).await;
+    let mut tls = bed.secure(stream, HOST, true).await.unwrap();
+    assert!(exchange(&mut tls, &request).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert_eq!(*bed.notes.lock().unwrap(), []);
+
+    let nowhere = Bed::looking(nobody, move || Some(Server::plain(nobody.to_string()))).await;
+    let mut stream = nowhere.connect().await;
+    assert!(exchange(&mut stream, &request).await.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    assert_eq!(nowhere.notes.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -384,7 +384,7 @@ mod tests {
                 s.limits.per_second.insert("PullEvent".to_owned(), 1);
             }),
             ("media.pull_allow_targets", |s| {
-                s.media.pull_allow_targets = vec!["::/129".to_owned()]
+                s.media.pull_allow_targets = vec!["::/129".to_owned()];
             }),
             ("media.pull_concurrency", |s| s.media.pull_concurrency = 0),
             ("media.pull_concurrency_per_application", |s| s.media.pull_concurrency = 1),

@@ -48,6 +48,11 @@ fn everything() -> EventQuery {
     }
 }
 
+/// An application that wants to hear of no deletion.
+fn deaf() -> AppId {
+    AppId(APP.0 + 1)
+}
+
 fn rare() -> AppId {
     AppId(APP.0 + 2)
 }
@@ -59,9 +64,8 @@ impl World {
             options.expiry_ms = 90 * DAY;
         })
         .await;
-        for app in [AppId(APP.0 + 1), rare()] {
-            bed.configure(app, |_| {}).await;
-        }
+        bed.configure(rare(), |_| {}).await;
+        bed.configure(deaf(), |application| application.config.delete = false).await;
         Self { bed, events: BTreeMap::new(), random: 7 }
     }
 
@@ -75,7 +79,7 @@ impl World {
         for _ in 0..count {
             let app = match self.below(1_000) {
                 0..=2 => rare(),
-                3..=99 => AppId(APP.0 + 1),
+                3..=99 => deaf(),
                 _ => APP,
             };
             let kind = match self.below(3_000) {
@@ -90,7 +94,9 @@ impl World {
         let published = self.bed.publish(new.clone()).await.unwrap();
         for (new, published) in new.into_iter().zip(published) {
             let NewEvent { app, kind, files, .. } = new;
-            let seen = Seen { app, kind, files, stated, state: State::Ready };
+            let ignored = app == deaf() && kind == EventKind::FileDeleted;
+            let state = if ignored { State::Ignored } else { State::Ready };
+            let seen = Seen { app, kind, files, stated, state };
             self.events.insert(published.id.first_seq, seen);
         }
     }
@@ -180,7 +186,7 @@ impl World {
         let all = everything();
         let times: Vec<_> = self.events.values().map(|seen| seen.stated).collect();
         let mut queries = vec![all.clone()];
-        for app in [APP, AppId(APP.0 + 1), rare()] {
+        for app in [APP, deaf(), rare()] {
             let of = EventQuery { app, ..all.clone() };
             for state in State::ALL {
                 // there are many of these
@@ -267,7 +273,7 @@ impl World {
 
     /// Whatever is open is given up, of every application.
     async fn purge(&mut self) {
-        for app in [APP, AppId(APP.0 + 1), rare()] {
+        for app in [APP, deaf(), rare()] {
             let all = PurgeRequest { app, states: vec![], kinds: vec![] };
             self.bed.store.purge(all).await.unwrap();
         }

@@ -51,7 +51,7 @@ impl Library {
         let parts = distinct(parts)?;
         let absent = || DeleteError::NotFound(file.to_owned());
         let id: FileId = file.parse().map_err(|_not_an_id| absent())?;
-        let removed = self.remove(application.id, id, &parts, Cause::Asked).await?;
+        let removed = self.remove_now(application.id, id, &parts, Cause::Asked).await?;
         if removed { Ok(()) } else { Err(absent()) }
     }
 
@@ -63,11 +63,33 @@ impl Library {
         file: FileId,
         cause: Cause,
     ) -> Result<bool, Fault> {
-        self.remove(app, file, &[], cause).await
+        self.remove_now(app, file, &[], cause).await
     }
 
-    async fn remove(
+    /// The same for parts, and the bytes go soon.
+    async fn remove_now(
         self: &Arc<Self>,
+        app: AppId,
+        file: FileId,
+        parts: &[MediaDeleteItem],
+        cause: Cause,
+    ) -> Result<bool, Fault> {
+        let removed = self.remove(app, file, parts, cause).await?;
+        if removed {
+            let library = Arc::clone(self);
+            // not awaited: a film takes a while to unlink, and it is garbage already
+            self.tracker.spawn(async move {
+                if let Err(error) = library.sweep_garbage().await {
+                    tracing::warn!(%error, "deleted objects wait for the next sweep");
+                }
+            });
+        }
+        Ok(removed)
+    }
+
+    /// The same, and the bytes go with the next sweep.
+    pub(crate) async fn remove(
+        &self,
         app: AppId,
         file: FileId,
         parts: &[MediaDeleteItem],
@@ -77,22 +99,13 @@ impl Library {
             let key = record::media_key(app, file);
             let media: Option<(Media, u64)> = self.one(key.clone()).await?;
             let Some((media, version)) = media else { return Ok(false) };
-            if matches!(cause, Cause::Expired(now) if media.about.expire > now) {
+            if matches!(cause, Cause::Expired(past) if media.about.expire > past) {
                 return Ok(false);
             }
             let mut commit = self.removal((&key, media), file, parts).await?;
             commit.expect.push((key, Some(version)));
             match self.commit(commit).await {
-                Ok(()) => {
-                    let library = Arc::clone(self);
-                    // not awaited: a film takes a while to unlink, and it is garbage already
-                    self.tracker.spawn(async move {
-                        if let Err(error) = library.sweep_garbage().await {
-                            tracing::warn!(%error, "deleted objects wait for the next sweep");
-                        }
-                    });
-                    return Ok(true);
-                }
+                Ok(()) => return Ok(true),
                 Err(Refusal::Conflict) => {}
                 Err(Refusal::Fault(fault)) => return Err(fault),
             }

@@ -1,6 +1,6 @@
 //! The library itself: what it is made of, and the little that every operation needs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +12,7 @@ use sign::seal::MasterKey;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Fault, ObjectError, Refusal};
+use crate::expiry::Expiry;
 use crate::objects::{ObjectReader, Objects};
 use crate::place;
 use crate::probe::Probe;
@@ -19,6 +20,7 @@ use crate::pull::Pulling;
 use crate::record::{self, Media, Object};
 use crate::settings::Settings;
 use crate::staging::Staging;
+use crate::sweep::Sessions;
 use crate::writing::Writing;
 
 /// How often a change is decided anew because its records have changed meanwhile. Each round some
@@ -60,10 +62,8 @@ pub struct Library {
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// Held by whoever copies clips.
     pub(crate) copying: tokio::sync::Mutex<()>,
-    /// Sessions past their time, and when that was first seen.
-    pub(crate) overdue: Mutex<HashMap<RecordKey, Mono>>,
-    /// When the sessions were last looked at.
-    pub(crate) looked: Mutex<Option<Mono>>,
+    pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) expiry: Mutex<Expiry>,
     /// When the used signatures were last looked at.
     pub(crate) looked_at_spent: Mutex<Option<Mono>>,
     /// Destroyed applications that have been swept since the start.
@@ -98,6 +98,7 @@ impl Library {
     /// A library over what `parts` hold. Reads the staged parts; call [`Library::tick`] before
     /// serving, so that what a crash left is removed.
     pub fn new(parts: LibraryParts) -> io::Result<Self> {
+        let expiry = Expiry::new(parts.settings.expiry_grace_ms);
         let staging = Staging::open(parts.objects.staging())?;
         Ok(Self {
             backend: parts.backend,
@@ -111,8 +112,8 @@ impl Library {
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),
             copying: tokio::sync::Mutex::default(),
-            overdue: Mutex::default(),
-            looked: Mutex::default(),
+            sessions: Mutex::default(),
+            expiry,
             looked_at_spent: Mutex::default(),
             emptied: Mutex::default(),
             tasks_swept: Mutex::default(),
@@ -170,6 +171,12 @@ impl Library {
     pub(crate) async fn is_on(&self, app: AppId) -> Result<bool, Fault> {
         let configured = self.backend.application(app).await?;
         Ok(configured.is_some_and(|c| c.application.status == ApplicationStatus::On))
+    }
+
+    /// Whether an application exists and is not destroyed.
+    pub(crate) async fn exists(&self, app: AppId) -> Result<bool, Fault> {
+        let configured = self.backend.application(app).await?;
+        Ok(configured.is_some_and(|c| c.application.status != ApplicationStatus::Destroyed))
     }
 
     /// One record, read, with its version.

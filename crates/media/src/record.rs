@@ -252,6 +252,14 @@ pub(crate) fn file_term(file: FileId) -> Term {
     Term { name: "file", value: file.to_string() }
 }
 
+/// The name of the term by which files with an end are found.
+pub(crate) const EXPIRE: &str = "expire";
+
+/// A moment as the value of a term: the order of values is that of time, 1970 and before are one.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format!("{:016}", at.0.max(0))
+}
+
 /// The term by which the media of a class are found; class 0 has none.
 pub(crate) fn class_term(class: i64) -> Term {
     Term { name: "class", value: class.to_string() }
@@ -284,7 +292,9 @@ impl Media {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         let class = Some(self.about.class_id).filter(|class| *class != classes::UNFILED);
         let unfinished = self.copying.as_ref().map(|_| unfinished_term());
-        let terms = class.map(class_term).into_iter().chain(unfinished).collect();
+        let expire = Some(self.about.expire).filter(|expire| *expire != Timestamp::NEVER);
+        let expire = expire.map(|expire| Term { name: EXPIRE, value: moment(expire) });
+        let terms = class.map(class_term).into_iter().chain(unfinished).chain(expire).collect();
         RecordPut { key, body: body(self), terms, listing: Some(listing::of(self)) }
     }
 }

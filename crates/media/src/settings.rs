@@ -15,6 +15,8 @@ pub struct Settings {
     pub storage_region: String,
     /// Life of an upload session in seconds.
     pub session_life_s: i64,
+    /// How long a file stays after its ExpireTime, in ms.
+    pub expiry_grace_ms: u64,
     /// Objects and incomplete uploads of one session.
     pub session_objects_max: u64,
     /// Bytes of one session.
@@ -37,6 +39,7 @@ impl Settings {
             account,
             storage_region: "ap-guangzhou".to_owned(),
             session_life_s: limits::SESSION_LIFE_S,
+            expiry_grace_ms: limits::EXPIRY_GRACE_MS,
             session_objects_max: limits::SESSION_OBJECTS_MAX,
             session_bytes_max: limits::SESSION_BYTES_MAX,
             clips_also_new_file_upload: true,

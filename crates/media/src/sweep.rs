@@ -1,24 +1,25 @@
 //! Removes what nobody needs: garbage objects, sessions past their time, parts without a session,
-//! and with [`crate::destroyed`] what belonged to destroyed applications.
+//! with [`crate::destroyed`] what belonged to destroyed applications, with [`crate::expiry`] files
+//! past their end.
 //!
 //! What cannot be removed or read is passed over and told of at the end: one bad record or file must
 //! not keep everything else on the disk.
 //!
-//! A session is removed an hour after it was first *seen* to be past its time, by the monotonic clock:
-//! a step of the wall clock must not cost anybody an upload. Nothing else is removed by time.
+//! A session is removed when it has been past its time for an hour ([`crate::hindsight`]): a step of the
+//! wall clock must not cost anybody an upload.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use model::Mono;
+use model::{Mono, Now, Timestamp};
 use queue::{Commit, RecordKey, RecordKind, RecordQuery};
 
 use crate::error::{Fault, Refusal};
+use crate::hindsight::Hindsight;
 use crate::library::Library;
 use crate::record::{self, Object, Session};
 use crate::staging::Upload;
 
-/// How long a session stays after it was seen to be past its time, in ms.
+/// How long a session stays after its time, in ms.
 const OVERDUE_MS: u64 = 3_600_000;
 /// Least time between two looks at all sessions, in ms: a look reads each of them.
 const SESSIONS_MS: u64 = 600_000;
@@ -27,6 +28,19 @@ const GARBAGE_PAGE: usize = 256;
 /// Sessions on a page.
 const SESSION_PAGE: usize = 500;
 
+/// When sessions were last looked at, and what their time is measured by.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    hindsight: Hindsight,
+    looked: Option<Mono>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { hindsight: Hindsight::new(OVERDUE_MS), looked: None }
+    }
+}
+
 impl Library {
     /// Does what time and crashes have left to do. Call it before serving and then every half minute
     /// or so; calls do not overlap. All of it is tried; the error is the first of what failed, and
@@ -34,6 +48,7 @@ impl Library {
     pub async fn tick(&self) -> Result<(), Fault> {
         let mut first = FirstError::default();
         first.note(self.sweep_destroyed().await);
+        first.note(self.sweep_expired().await);
         first.note(self.sweep_sessions().await);
         first.note(self.sweep_spent().await);
         first.note(self.sweep_staging().await);
@@ -82,12 +97,8 @@ impl Library {
 
     /// Removes sessions that are long past their time, with what was uploaded and never committed.
     async fn sweep_sessions(&self) -> Result<(), Fault> {
-        let now = self.clock.now();
-        if !self.is_time_for_sessions(now.mono) {
-            return Ok(());
-        }
+        let Some(past) = self.time_for_sessions(self.clock.now()) else { return Ok(()) };
         let mut first = FirstError::default();
-        let mut overdue = HashMap::new();
         let mut query = RecordQuery {
             kind: RecordKind::Session,
             app: None,
@@ -106,34 +117,26 @@ impl Library {
                         continue;
                     }
                 };
-                if session.expires > now.wall {
-                    continue;
-                }
-                let since = self.first_seen(&found.key).unwrap_or(now.mono);
-                if now.mono.since_ms(since) < OVERDUE_MS {
-                    overdue.insert(found.key, since);
-                } else {
+                if session.expires <= past {
                     first.note(self.end_session(found.key, found.version, &session).await);
                 }
             }
             if !page.more {
-                *self.overdue.lock().unwrap_or_else(PoisonError::into_inner) = overdue;
                 return first.into();
             }
         }
     }
 
-    fn is_time_for_sessions(&self, now: Mono) -> bool {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = looked.is_none_or(|looked| now.since_ms(looked) >= SESSIONS_MS);
-        if is_time {
-            *looked = Some(now);
+    /// The moment that has been past for long enough, if it is time to look at all sessions.
+    fn time_for_sessions(&self, now: Now) -> Option<Timestamp> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = sessions.hindsight.look(now)?;
+        let looked = sessions.looked;
+        if looked.is_some_and(|looked| now.mono.since_ms(looked) < SESSIONS_MS) {
+            return None;
         }
-        is_time
-    }
-
-    fn first_seen(&self, key: &RecordKey) -> Option<Mono> {
-        self.overdue.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+        sessions.looked = Some(now.mono);
+        Some(past)
     }
 
     /// Removes a session; of a committed one the objects are the media's and stay.

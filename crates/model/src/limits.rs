@@ -268,6 +268,8 @@ pub const PULL_ADVANCE_BYTES: u64 = 1024 * 1024;
 pub const PULL_PAUSE_MS: u64 = 1_000;
 /// Redirects that are followed to one file: signed links and a change of host need two or three.
 pub const PULL_REDIRECTS_MAX: usize = 5;
+/// How long a file stays after its ExpireTime, in ms: a clock that was set wrong is noticed by then.
+pub const EXPIRY_GRACE_MS: u64 = 3_600_000;
 /// Free bytes that uploads leave on the disk at least, so that media cannot stop the queue.
 pub const UPLOAD_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 /// Free share of the disk that uploads leave at least, in percent.

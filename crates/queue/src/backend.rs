@@ -13,7 +13,9 @@ use model::{AppId, Application, EventId, EventKind, Handle, NewEvent, Timestamp}
 
 use crate::history::{Attempt, EventDetail, EventPage, EventQuery};
 use crate::listing::{SearchPage, SearchQuery, Tally, TallyQuery};
-use crate::record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
+use crate::record::{
+    DueQuery, Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term,
+};
 use crate::state::{Reason, State};
 
 /// Keeps applications' queues and records.
@@ -35,6 +37,9 @@ pub trait Backend: Debug + Send + Sync {
     /// How many records there are and what a number of theirs adds up to, word by word of a field;
     /// records without such a word do not count. In the order of words.
     async fn tally(&self, query: TallyQuery) -> Result<Vec<Tally>, BackendError>;
+
+    /// Records that are due, each with the value that says so; a short page is the last.
+    async fn due(&self, query: DueQuery) -> Result<Vec<(String, Record)>, BackendError>;
 
     /// An application with its configuration and the version of its record; from memory, so it may
     /// be asked before each send. Destroyed applications are still found.
@@ -395,4 +400,7 @@ pub struct Health {
     pub failed: bool,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
+    /// Whether the wall clock was implausible at the start and was not accepted: what goes by it
+    /// and cannot be undone must wait.
+    pub clock_in_doubt: bool,
 }

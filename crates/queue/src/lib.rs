@@ -45,7 +45,9 @@ pub use history::{Attempt, EventDetail, EventPage, EventQuery, EventRow};
 pub use ledger::{Block, Ledger, Mark};
 pub use listing::{Condition, Listing, Order, SearchPage, SearchQuery, Tally, TallyQuery};
 pub use observe::{Observer, Silent};
-pub use record::{Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term};
+pub use record::{
+    DueQuery, Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term,
+};
 pub use schedule::Schedule;
 pub use state::{Reason, State};
 pub use steady::{Anchor, Steady};

@@ -158,6 +158,23 @@ pub struct RecordQuery {
     pub limit: usize,
 }
 
+/// Asks for what is due: records with a term of that name whose value is not above `upto`, in the
+/// order of values, applications and ids, whatever the application. Where values are moments written
+/// with a fixed width, that is the order of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueQuery {
+    /// What they are.
+    pub kind: RecordKind,
+    /// The name of the term.
+    pub term: &'static str,
+    /// The highest value, compared byte by byte.
+    pub upto: String,
+    /// Only those after this one: the last of the page before.
+    pub after: Option<(String, RecordKey)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
 /// A page of records; `more` if the query has others.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RecordPage {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::AppId;
-use queue::{Record, RecordKey, RecordKind, RecordPage, RecordQuery};
+use queue::{DueQuery, Record, RecordKey, RecordKind, RecordPage, RecordQuery};
 use rusqlite::{Connection, OptionalExtension, Result, Row};
 
 use crate::{sql, unsql};
@@ -53,6 +53,23 @@ pub(crate) fn find(db: &Connection, query: &RecordQuery) -> Result<RecordPage> {
     let more = records.len() > query.limit;
     records.truncate(query.limit);
     Ok(RecordPage { records, more })
+}
+
+/// A page of records that are due.
+pub(crate) fn due(db: &Connection, query: &DueQuery) -> Result<Vec<(String, Record)>> {
+    let select = "SELECT record.app, record.id, version, body, value FROM term
+        JOIN record ON record.kind = term.kind AND record.app = term.app AND record.id = term.id
+        WHERE term.kind = ?1 AND name = ?2 AND value <= ?3
+        AND (value, term.app, term.id) > (?4, ?5, ?6)
+        ORDER BY value, term.app, term.id LIMIT ?7";
+    let (value, app, id) = match &query.after {
+        Some((value, key)) => (value.as_str(), sql(key.app.0), key.id.as_str()),
+        None => ("", -1, ""),
+    };
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let terms = (query.kind.code(), query.term, &query.upto, value, app, id, limit);
+    let read = |row: &Row<'_>| Ok((row.get(4)?, record(query.kind, row)?));
+    db.prepare_cached(select)?.query_map(terms, read)?.collect()
 }
 
 fn record(kind: RecordKind, row: &Row<'_>) -> Result<Record> {

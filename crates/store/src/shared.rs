@@ -48,6 +48,8 @@ pub(crate) struct Status {
     pub(crate) disk_full: AtomicBool,
     /// Bytes of the write-ahead log that are not yet in the file.
     pub(crate) wal_bytes: AtomicU64,
+    /// The wall clock was implausible at the start and was not accepted.
+    pub(crate) clock_in_doubt: AtomicBool,
     /// What was found at the start and is still so.
     pub(crate) notes: Mutex<Vec<String>>,
 }

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use model::{AppId, Clock, EventId, Seq, limits};
 use queue::{
-    Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, Engine,
+    Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, DueQuery, Engine,
     EngineSettings, EventDetail, EventPage, EventQuery, Health, LeaseError, LeaseRequest, Leased,
     Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, ReplayError,
     ReplayRequest, Replayed, SearchPage, SearchQuery, Settled, Settlement, Tally, TallyQuery,
@@ -164,6 +164,7 @@ impl Store {
         reserve.refill().map_err(io)?;
         let readers = Readers::new(options.dir.clone());
         let shared = Arc::new(Shared::new(engine, readers, anchor, clock, observer));
+        shared.status.clock_in_doubt.store(!plausible, Ordering::Release);
         if !plausible {
             let note = "the wall clock is far from where it was when the store was last used; \
                         start with --accept-clock if it is right";
@@ -259,6 +260,11 @@ impl Backend for Store {
     async fn tally(&self, query: TallyQuery) -> Result<Vec<Tally>, BackendError> {
         self.shared.status.check()?;
         listings::tally(&self.shared, query).await
+    }
+
+    async fn due(&self, query: DueQuery) -> Result<Vec<(String, Record)>, BackendError> {
+        self.shared.status.check()?;
+        self.shared.readers.read(move |db| records::due(db, &query)).await
     }
 
     async fn application(&self, app: AppId) -> Result<Option<Configured>, BackendError> {
@@ -358,7 +364,8 @@ impl Backend for Store {
         }
         problems.extend(failure.iter().map(|why| format!("the store has failed: {why}")));
         let wal_bytes = status.wal_bytes.load(Ordering::Relaxed);
-        Health { problems, notes, failed: failure.is_some(), wal_bytes }
+        let clock_in_doubt = status.clock_in_doubt.load(Ordering::Acquire);
+        Health { problems, notes, failed: failure.is_some(), wal_bytes, clock_in_doubt }
     }
 
     async fn close(&self) -> Result<(), BackendError> {

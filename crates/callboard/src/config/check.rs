@@ -232,6 +232,7 @@ impl Check<'_> {
     fn media(&self, media: &Media) -> Result<(), ConfigError> {
         let day = 24 * 3_600_000;
         self.span("media.session_life", media.session_life, 60_000, 7 * day)?;
+        self.span("media.expiry_grace", media.expiry_grace, 1_000, 7 * day)?;
         self.within("media.pull_concurrency", to_u64(media.pull_concurrency), 1, 1_000)?;
         let most = to_u64(media.pull_concurrency);
         let each = to_u64(media.pull_concurrency_per_application);

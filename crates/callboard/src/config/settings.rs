@@ -252,6 +252,8 @@ pub struct Media {
     pub ffprobe: String,
     /// How long an upload's temporary keys are valid.
     pub session_life: Span,
+    /// How long a file stays after its ExpireTime.
+    pub expiry_grace: Span,
     /// Origins of web pages that may read media; `*`: any.
     pub cors_origins: Vec<String>,
     /// Origins of web pages that may upload; `*`: any.
@@ -280,6 +282,7 @@ impl Default for Media {
         Self {
             ffprobe: "auto".to_owned(),
             session_life: Span::from_ms(life * 1000),
+            expiry_grace: Span::from_ms(limits::EXPIRY_GRACE_MS),
             cors_origins: Vec::new(),
             upload_cors_origins: Vec::new(),
             signing_key: String::new(),

@@ -194,6 +194,13 @@ pub const SETTINGS: &[Setting] = &[
         words: &["How long the temporary keys of ApplyUpload are valid."],
     },
     Setting {
+        name: "media.expiry_grace",
+        words: &[
+            "How long a file stays after its ExpireTime. A clock that is set wrong costs no file",
+            "if it is set right within this time.",
+        ],
+    },
+    Setting {
         name: "media.cors_origins",
         words: &[
             "Origins of web pages that may read media files, such as [\"https://www.example.com\"];",

@@ -13,7 +13,8 @@ use crate::failure::chain;
 
 /// How often the queue looks at what time has brought: the grain of leases and retries.
 const STORE_TICK: Duration = Duration::from_millis(100);
-/// How often dead uploads and deleted files are swept.
+/// How often dead uploads, deleted files and files past their end are swept; more often, if files
+/// stay for less after their end.
 const LIBRARY_TICK: Duration = Duration::from_secs(10);
 
 /// Ticks the backend until `stop`; reports its failure, should it fail for good.
@@ -68,7 +69,8 @@ pub(super) async fn tick_clips(library: Arc<Library>, stop: CancellationToken) {
 
 /// Ticks the library until `stop`. What fails tick after tick is told once.
 pub(super) async fn tick_library(library: Arc<Library>, stop: CancellationToken) {
-    let mut ticks = interval(LIBRARY_TICK);
+    let grace = Duration::from_millis(library.settings().expiry_grace_ms);
+    let mut ticks = interval(LIBRARY_TICK.min(grace));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = String::new();
     loop {

@@ -210,6 +210,7 @@ pub(super) fn library(
         ..media::PullSettings::default()
     };
     settings.clips_also_new_file_upload = config.media.clips_also_new_file_upload;
+    settings.expiry_grace_ms = config.media.expiry_grace.ms();
     let parts = LibraryParts {
         backend: Arc::clone(&base.backend),
         clock: Arc::clone(&base.clock),

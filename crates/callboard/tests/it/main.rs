@@ -25,6 +25,8 @@ mod leases;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod library;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod unmodified;

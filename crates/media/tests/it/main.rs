@@ -15,6 +15,8 @@ mod delete;
 #[cfg(test)]
 mod destroyed;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hls;

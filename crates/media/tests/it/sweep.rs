@@ -155,6 +155,7 @@ async fn many_uploads_under_way_do_not_keep_garbage_on_the_disk() {
 #[tokio::test]
 async fn what_cannot_be_swept_keeps_nothing_else_from_it() {
     let world = World::new().await;
+    world.library.tick().await.unwrap();
     let (applied, grant) = world.apply("mp4").await;
     world.put(&grant, &applied.session.media_key, b"never").await.unwrap();
     let (ended, other) = world.apply("mp4").await;

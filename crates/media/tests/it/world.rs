@@ -15,6 +15,7 @@ use serde_json::Value;
 use sign::seal::MasterKey;
 use store::{Options, Store};
 use tempfile::TempDir;
+use testkit::agreement::{Agreement, check_apart};
 use tokio::io::AsyncReadExt;
 use wire::action::ApplyUpload;
 
@@ -181,10 +182,16 @@ impl World {
         events
     }
 
-    /// What DescribeMediaInfos answers about a file that exists.
+    /// What DescribeMediaInfos answers about a file; null: it does not exist.
     pub(crate) async fn describe(&self, file: &str) -> Value {
         let infos = self.library.describe(APP, &[file.to_owned()], &[]).await.unwrap();
-        serde_json::to_value(infos).unwrap()["MediaInfoSet"][0].take()
+        serde_json::to_value(infos).unwrap()["MediaInfoSet"].get(0).cloned().unwrap_or_default()
+    }
+
+    /// Whether library, objects and events agree.
+    pub(crate) async fn agreement(&self) -> Agreement {
+        self.library.close().await;
+        check_apart(&self.dir.path().join("store"), self.dir.path()).await.unwrap()
     }
 
     /// Every file of finished objects, whole or not.

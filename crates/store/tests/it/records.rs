@@ -2,8 +2,8 @@
 
 use model::{AppId, ApplicationStatus};
 use queue::{
-    Backend, Commit, CommitError, Load, RecordKey, RecordKind, RecordPut, RecordQuery, Settled,
-    State, Term,
+    Backend, Commit, CommitError, DueQuery, Load, RecordKey, RecordKind, RecordPut, RecordQuery,
+    Settled, State, Term,
 };
 
 use crate::harness::{APP, Bed, event};
@@ -113,6 +113,58 @@ async fn records_are_found_by_their_present_terms() {
     let all = bed.store.find(all).await.unwrap();
     assert_eq!(all.records.len(), 3);
     assert_eq!(all.records[1].version, 2);
+}
+
+#[tokio::test]
+async fn what_is_due_comes_in_the_order_of_its_terms_page_by_page() {
+    let bed = Bed::new().await;
+    let term = |name, value: &str| Term { name, value: value.to_owned() };
+    let rows = [("d", "03"), ("a", "02"), ("b", "01"), ("c", "02"), ("later", "04"), ("e", "030")];
+    for (id, value) in rows {
+        let terms = vec![term("expire", value), term("other", "00")];
+        bed.store
+            .commit(Commit { put: vec![put(id, value, terms)], ..Commit::default() })
+            .await
+            .unwrap();
+    }
+    let elsewhere = RecordKey { app: AppId(2), ..key("a") };
+    let put_elsewhere =
+        RecordPut { key: elsewhere.clone(), ..put("a", "x", vec![term("expire", "02")]) };
+    let moved = put("later", "moved", vec![term("expire", "05")]);
+    let commit = Commit { put: vec![put_elsewhere, moved], ..Commit::default() };
+    bed.store.commit(commit).await.unwrap();
+    let mut query = DueQuery {
+        kind: RecordKind::Media,
+        term: "expire",
+        upto: "04".to_owned(),
+        after: None,
+        limit: 2,
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = bed.store.due(query.clone()).await.unwrap();
+        let is_last = page.len() < query.limit;
+        query.after = page.last().map(|(value, record)| (value.clone(), record.key.clone()));
+        found.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let shown: Vec<(&str, u64, &str)> =
+        found.iter().map(|(value, r)| (value.as_str(), r.key.app.0, r.key.id.as_str())).collect();
+    let (one, two) = (APP.0, 2);
+    let mut expected = vec![
+        ("01", one, "b"),
+        ("02", one, "a"),
+        ("02", one, "c"),
+        ("02", two, "a"),
+        ("03", one, "d"),
+        ("030", one, "e"),
+    ];
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
+    let none = DueQuery { kind: RecordKind::Task, after: None, ..query };
+    assert!(bed.store.due(none).await.unwrap().is_empty());
 }
 
 #[tokio::test]

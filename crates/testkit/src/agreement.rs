@@ -8,7 +8,7 @@
 //!
 //! | agreed | what must hold |
 //! |---|---|
-//! | objects | each has its file, of its size and CRC-64, and an owner: a media, an upload or a task that speaks of its file |
+//! | objects | each has its file, of its size and CRC-64, and an owner: a media, an upload, a clip that is copied from its file, or a task that speaks of it |
 //! | files | each is an object's or garbage; staged parts belong to an upload that goes on |
 //! | media | original and cover are objects; one NewFileUpload or PullComplete (of a clip: at most one each), no FileDeleted of the whole |
 //! | files that were announced and are gone | exactly one FileDeleted of the whole |

@@ -58,6 +58,8 @@ pub(super) struct Snapshot {
     pub sessions: BTreeMap<(AppId, String), Session>,
     /// Files that are being uploaded.
     coming: BTreeSet<(AppId, FileId)>,
+    /// Files that clips are copied from; they keep their objects until that is done.
+    held: BTreeSet<(AppId, FileId)>,
     /// The bodies of tasks.
     tasks: Vec<(AppId, String)>,
     pub garbage: BTreeSet<String>,
@@ -130,6 +132,9 @@ impl Snapshot {
             }
             self.sessions.insert((app, record.key.id), session);
         }
+        for record in all(backend, app, RecordKind::Hold).await? {
+            self.held.insert((app, record.key.id.parse().map_err(failure)?));
+        }
         for record in all(backend, app, RecordKind::Task).await? {
             self.tasks.push((app, String::from_utf8_lossy(&record.body).into_owned()));
         }
@@ -178,6 +183,7 @@ impl Snapshot {
         let text = file.to_string();
         lives
             || self.coming.contains(&(app, file))
+            || self.held.contains(&(app, file))
             || self.tasks.iter().any(|(of, task)| *of == app && task.contains(&text))
     }
 }

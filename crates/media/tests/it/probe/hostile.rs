@@ -7,13 +7,17 @@ use std::panic;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use media::probe::{Probe, ProbeLimits};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{assert_unknown, built_in, known, make, picture, plain_mp4, tone, with_ffprobe, write};
+use super::{
+    assert_unknown, built_in, known, make, picture, plain_mp4, tone, tools, with_ffprobe, write,
+};
 
 #[tokio::test]
 async fn broken_files_are_unknown_and_no_error() {
@@ -150,8 +154,8 @@ fn count_panics() -> Arc<AtomicUsize> {
     Arc::clone(count)
 }
 
-/// The built-in readers look at a file of these bytes.
-fn looks_without_panic(bytes: &[u8]) -> Result<(), TestCaseError> {
+/// A probe looks at a file of these bytes, and comes back.
+fn looks_without_panic(probe: &Probe, bytes: &[u8]) -> Result<(), TestCaseError> {
     static RUNTIME: OnceLock<(Runtime, TempDir)> = OnceLock::new();
     let (runtime, directory) =
         RUNTIME.get_or_init(|| (Runtime::new().unwrap(), TempDir::new().unwrap()));
@@ -159,7 +163,7 @@ fn looks_without_panic(bytes: &[u8]) -> Result<(), TestCaseError> {
     // two tests may look at once
     let file = tempfile::NamedTempFile::new_in(directory).unwrap();
     fs::write(file.path(), bytes).unwrap();
-    let found = runtime.block_on(built_in().run(file.path()));
+    let found = runtime.block_on(probe.run(file.path()));
     prop_assert!(found.is_ok(), "{found:?}");
     prop_assert_eq!(panics.load(Ordering::SeqCst), 0);
     Ok(())
@@ -173,13 +177,14 @@ const LITTLE_MEMORY: &str = "PROBE_TEST_LITTLE_MEMORY";
 #[test]
 fn declared_sizes_cost_no_memory() {
     if env::var_os(LITTLE_MEMORY).is_some() {
+        let probe = built_in();
         for seed in seeds() {
             for at in (0..seed.len().min(1_000)).step_by(4) {
                 for size in [[0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0x7f], [0x40, 0, 0, 0]] {
                     let mut bytes = seed.clone();
                     let end = bytes.len().min(at + 4);
                     bytes[at..end].copy_from_slice(&size[..end - at]);
-                    looks_without_panic(&bytes).unwrap();
+                    looks_without_panic(&probe, &bytes).unwrap();
                 }
             }
         }
@@ -204,13 +209,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_end_in_a_panic(seed in any::<Index>(), (bytes, cut) in damage()) {
-        let mut file = seed.get(seeds()).clone();
-        for (part, byte) in bytes {
-            let at = place(&file, part);
-            file[at] = byte;
-        }
-        file.truncate(place(&file, cut));
-        looks_without_panic(&file)?;
+        looks_without_panic(&built_in(), &damaged(seed, bytes, cut))?;
     }
 
     #[test]
@@ -220,6 +219,28 @@ proptest! {
         rest in prop::collection::vec(any::<u8>(), 0..3_000),
     ) {
         let seed = seed.get(seeds());
-        looks_without_panic(&[&seed[..kept.min(seed.len())], &rest].concat())?;
+        looks_without_panic(&built_in(), &[&seed[..kept.min(seed.len())], &rest].concat())?;
+    }
+}
+
+/// A damaged file: the seed, what is overwritten, and where it is cut off.
+fn damaged(seed: Index, bytes: Vec<(f64, u8)>, cut: f64) -> Vec<u8> {
+    let mut file = seed.get(seeds()).clone();
+    for (part, byte) in bytes {
+        let at = place(&file, part);
+        file[at] = byte;
+    }
+    file.truncate(place(&file, cut));
+    file
+}
+
+proptest! {
+    // each takes a run of the program
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn ffprobe_comes_back_from_damaged_files(seed in any::<Index>(), (bytes, cut) in damage()) {
+        let limits = ProbeLimits { timeout: Duration::from_secs(5), ..ProbeLimits::default() };
+        looks_without_panic(&Probe::new(tools(), limits), &damaged(seed, bytes, cut))?;
     }
 }

@@ -7,7 +7,9 @@
 
 pub mod agreement;
 pub mod background;
+pub mod bucket;
 pub mod certificate;
+pub mod disk;
 pub mod events;
 pub mod process;
 pub mod program;

@@ -232,6 +232,12 @@ impl Server {
         self.run.output.line(START, |line| line.contains(words).then_some(())).await
     }
 
+    /// Changes the configuration file for the next start.
+    pub fn configure(&mut self, toml: impl Into<String>) -> Result<()> {
+        self.launch.config = toml.into();
+        Ok(fs::write(self.home.path().join("callboard.toml"), &self.launch.config)?)
+    }
+
     /// Starts it again on the same data and with the same configuration, on other ports. It must
     /// have been killed or stopped.
     pub async fn restart(&mut self) -> Result<()> {

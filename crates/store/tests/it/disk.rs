@@ -1,13 +1,8 @@
-//! A disk that is really full: a small tmpfs in a mount namespace of the test's own, so that nothing
-//! of it is seen outside and no privilege is needed where user namespaces are allowed.
-//!
-//! Each test runs itself again inside; what the inner run finds decides.
+//! A disk that is really full: a small one of the test's own. Each test runs itself again on it.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use bytes::Bytes;
 use model::{NewEvent, Timestamp};
@@ -18,8 +13,6 @@ use queue::{
 
 use crate::harness::{APP, Bed, event, settlement};
 
-/// Tells the inner run where the small disk is.
-const DISK: &str = "CALLBOARD_TEST_SMALL_DISK";
 const MIB: u64 = 1024 * 1024;
 /// Bytes of the disk.
 const SIZE: u64 = 96 * MIB;
@@ -28,47 +21,9 @@ const OTHERS: u64 = 48 * MIB;
 /// As in real life no smaller than the log may be.
 const RESERVE: u64 = 16 * MIB;
 
-/// The small disk, in the inner run; the outer run starts it and looks at its end.
+/// The small disk, in the inner run.
 fn small_disk(test: &str) -> Option<PathBuf> {
-    if let Some(disk) = std::env::var_os(DISK) {
-        return Some(disk.into());
-    }
-    let at = tempfile::tempdir().unwrap();
-    let mut failures = Vec::new();
-    let ways: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
-    for way in ways {
-        match on_small_disk(at.path(), way, &["true".into()]) {
-            Ok(output) if output.status.success() => {
-                run_inside(at.path(), way, test);
-                return None;
-            }
-            Ok(output) => failures.push(String::from_utf8_lossy(&output.stderr).into_owned()),
-            Err(error) => failures.push(format!("unshare (util-linux): {error}")),
-        }
-    }
-    panic!(
-        "this test needs a small disk of its own: either user namespaces (for `unshare --user \
-         --map-root-user --mount`) or the right to mount a tmpfs: {failures:?}"
-    )
-}
-
-/// Runs a command in a mount namespace with the small disk at that place.
-fn on_small_disk(at: &Path, way: &[&str], command: &[OsString]) -> std::io::Result<Output> {
-    let script = format!("mount -t tmpfs -o size={SIZE} small \"$1\" && shift && exec \"$@\"");
-    let mut unshare = Command::new("unshare");
-    unshare.args(way).args(["sh", "-c", &script, "sh"]).arg(at).args(command);
-    unshare.env(DISK, at).output()
-}
-
-fn run_inside(at: &Path, way: &[&str], test: &str) {
-    let binary = std::env::current_exe().unwrap().into_os_string();
-    let args = ["--exact", test, "--nocapture"].map(OsString::from);
-    let command: Vec<OsString> = std::iter::once(binary).chain(args).collect();
-    let output = on_small_disk(at, way, &command).unwrap();
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    assert!(output.status.success(), "{}", said.concat());
-    assert!(said[0].contains("1 passed"), "{test} did not run inside: {}", said.concat());
+    testkit::disk::small_disk(test, SIZE).unwrap()
 }
 
 /// A store on a disk that holds other files as well.

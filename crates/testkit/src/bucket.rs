@@ -1,0 +1,219 @@
+//! A real S3-compatible server (moto) with one bucket, and a line to it that can be cut.
+//!
+//! The server under test comes through the line; the test itself looks into the bucket past it. moto
+//! keeps everything in memory, so an outage is a cut line and not a stopped server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::process::Output;
+use crate::{Failure, Result};
+
+const START: Duration = Duration::from_mins(1);
+/// The name of the bucket.
+pub const NAME: &str = "media";
+/// What the configuration puts before the names of objects.
+const PREFIX: &str = "callboard/test";
+
+/// A running store. Dropping it ends it.
+#[derive(Debug)]
+pub struct Bucket {
+    _server: Child,
+    address: String,
+    line: Line,
+}
+
+impl Bucket {
+    /// Starts the store, makes its bucket and opens the line.
+    pub async fn start() -> Result<Self> {
+        let python = root().join("target/venv/bin/python");
+        if !python.exists() {
+            return Err(Failure::new("moto is missing: run ./scripts/test install"));
+        }
+        let mut command = Command::new(python);
+        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+        command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        // large objects are files after all, and must not be on a small disk that a test is on
+        command.env_remove("TMPDIR");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut server = command.kill_on_drop(true).spawn()?;
+        let output = Output::of(&mut server);
+        let find = |line: &str| line.split_once("Running on http://").map(|(_, a)| a.to_owned());
+        let address = output.line(START, find).await.map_err(|error| {
+            Failure::new(format!("moto does not start: {error}\n{}", output.text()))
+        })?;
+        let address = address.trim().trim_end_matches('/').to_owned();
+        let line = Line::open(&address).await?;
+        let bucket = Self { _server: server, address, line };
+        bucket.ask(Method::PUT, "", Bytes::new()).await?;
+        Ok(bucket)
+    }
+
+    /// Where the server under test reaches the store.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.line.address)
+    }
+
+    /// The configuration of a server that keeps its objects here.
+    pub fn config(&self) -> String {
+        format!(
+            "[objects]\nstore = \"s3\"\n[objects.s3]\nendpoint = \"{}\"\nbucket = \"{NAME}\"\n\
+             prefix = \"{PREFIX}\"\naccess_key_id = \"testing\"\n\
+             secret_access_key = \"testing\"\nallow_http = true\n",
+            self.endpoint()
+        )
+    }
+
+    /// Cuts every connection and refuses new ones, until [`Bucket::mend`].
+    pub fn cut(&self) {
+        self.line.is_up.send_replace(false);
+    }
+
+    /// Lets connections through again.
+    pub fn mend(&self) {
+        self.line.is_up.send_replace(true);
+    }
+
+    /// The keys of all objects.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            let after = keys.last().map_or("", String::as_str);
+            let target = format!("?list-type=2&start-after={after}");
+            let page = elements(&self.ask(Method::GET, &target, Bytes::new()).await?, "Key");
+            if page.is_empty() {
+                return Ok(keys);
+            }
+            keys.extend(page);
+        }
+    }
+
+    /// The keys of all multipart uploads that are not complete.
+    pub async fn incomplete(&self) -> Result<Vec<String>> {
+        Ok(elements(&self.ask(Method::GET, "?uploads", Bytes::new()).await?, "Key"))
+    }
+
+    /// Puts an object past the server.
+    pub async fn put(&self, key: &str, body: impl Into<Bytes>) -> Result<()> {
+        self.ask(Method::PUT, &format!("/{key}"), body.into()).await.map(drop)
+    }
+
+    /// Begins a multipart upload that nobody completes.
+    pub async fn begin(&self, key: &str) -> Result<()> {
+        self.ask(Method::POST, &format!("/{key}?uploads"), Bytes::new()).await.map(drop)
+    }
+
+    /// Copies every object below the server's prefix into a directory, under the names that it knows.
+    pub async fn copy_to(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory)?;
+        for key in self.keys().await? {
+            let Some(name) = key.strip_prefix(PREFIX).and_then(|name| name.strip_prefix('/'))
+            else {
+                continue;
+            };
+            let file = directory.join(name);
+            file.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(file, self.object(&key).await?)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of an object.
+    pub async fn object(&self, key: &str) -> Result<Bytes> {
+        self.ask(Method::GET, &format!("/{key}"), Bytes::new()).await
+    }
+
+    /// Asks the store itself; it does not look at signatures.
+    async fn ask(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes> {
+        let failed = |error: &dyn std::error::Error| Failure::new(format!("the store: {error}"));
+        let stream = TcpStream::connect(&self.address).await?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/{NAME}{target}"))
+            .header("host", &self.address)
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0")
+            .body(Full::new(body))
+            .map_err(|error| failed(&error))?;
+        let exchange = async {
+            let answer = sender.send_request(request).await?;
+            let status = answer.status();
+            Ok::<_, hyper::Error>((status, answer.into_body().collect().await?.to_bytes()))
+        };
+        let (answer, _connection) = tokio::join!(exchange, connection);
+        let (status, body): (StatusCode, Bytes) = answer.map_err(|error| failed(&error))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(Failure::new(format!("the store: {status}: {}", String::from_utf8_lossy(&body))))
+    }
+}
+
+/// The texts of all elements of that name.
+fn elements(xml: &Bytes, name: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(xml);
+    let start = format!("<{name}>");
+    let pieces = text.split(start.as_str()).skip(1);
+    pieces.filter_map(|piece| piece.split_once('<').map(|(text, _)| text.to_owned())).collect()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A TCP relay in front of the store.
+#[derive(Debug)]
+struct Line {
+    address: String,
+    is_up: Arc<watch::Sender<bool>>,
+    _stop: DropGuard,
+}
+
+impl Line {
+    async fn open(target: &str) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let is_up = Arc::new(watch::Sender::new(true));
+        let stop = CancellationToken::new();
+        let tracker = TaskTracker::new();
+        let relay = relay(listener, target.to_owned(), Arc::clone(&is_up), tracker.clone());
+        tracker.spawn(stop.clone().run_until_cancelled_owned(relay));
+        Ok(Self { address, is_up, _stop: stop.drop_guard() })
+    }
+}
+
+async fn relay(
+    listener: TcpListener,
+    target: String,
+    is_up: Arc<watch::Sender<bool>>,
+    tracker: TaskTracker,
+) {
+    while let Ok((mut near, _)) = listener.accept().await {
+        let mut state = is_up.subscribe();
+        let target = target.clone();
+        tracker.spawn(async move {
+            if !*state.borrow_and_update() {
+                return;
+            }
+            let Ok(mut far) = TcpStream::connect(target).await else { return };
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                _ = state.wait_for(|is_up| !is_up) => {}
+            }
+        });
+    }
+}

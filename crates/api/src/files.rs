@@ -221,7 +221,12 @@ fn plain(status: StatusCode) -> Response {
 fn broken(fault: &Fault) -> Response {
     let error: &(dyn std::error::Error + 'static) = fault;
     tracing::error!(error, "media could not be served");
-    plain(StatusCode::INTERNAL_SERVER_ERROR)
+    let may_pass = fault.is_of_bucket();
+    plain(if may_pass {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
 }
 
 /// Sets a header whose value is made of digits, hex and fixed words.

@@ -83,7 +83,7 @@ struct Api {
 
 impl Surface for Api {
     async fn answer(&self, seat: &Seat, request: Incoming) -> Response {
-        let mut response = http::handle(&self.gateway, seat, request).await;
+        let mut response = Box::pin(http::handle(&self.gateway, seat, request)).await;
         self.spelling.apply(&mut response);
         response
     }

@@ -6,8 +6,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use media::Library;
 use model::{EventKind, Now};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -46,6 +47,16 @@ struct InState {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Way {
+    way: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Trouble {
+    trouble: &'static str,
+}
+
 type Gauge64 = Gauge<u64, AtomicU64>;
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -63,6 +74,10 @@ pub struct Metrics {
     oldest_seconds: Seconds,
     circuits_open: Gauge64,
     wal_bytes: Gauge64,
+    object_bytes: Family<Way, Counter>,
+    bucket_errors: Family<Trouble, Counter>,
+    staged_bytes: Gauge64,
+    upload_room_bytes: Seconds,
     healthy: Gauge64,
     uptime_seconds: Seconds,
 }
@@ -94,10 +109,15 @@ impl Metrics {
             oldest_seconds: Seconds::default(),
             circuits_open: Gauge64::default(),
             wal_bytes: Gauge64::default(),
+            object_bytes: Family::default(),
+            bucket_errors: Family::default(),
+            staged_bytes: Gauge64::default(),
+            upload_room_bytes: Seconds::default(),
             healthy: Gauge64::default(),
             uptime_seconds: Seconds::default(),
         };
         metrics.register();
+        metrics.register_media();
         Arc::new(metrics)
     }
 
@@ -156,6 +176,52 @@ impl Metrics {
         );
     }
 
+    fn register_media(&mut self) {
+        let r = &mut self.registry;
+        r.register_with_unit(
+            "object",
+            "Bytes of media files that were stored and read",
+            Unit::Bytes,
+            self.object_bytes.clone(),
+        );
+        r.register(
+            "bucket_errors",
+            "Requests to the bucket that failed, by trouble; each try counts",
+            self.bucket_errors.clone(),
+        );
+        r.register_with_unit(
+            "staged",
+            "Parts of uploads that are not complete",
+            Unit::Bytes,
+            self.staged_bytes.clone(),
+        );
+        r.register_with_unit(
+            "upload_room",
+            "What uploads may still take of the disk; 0 or less: they are refused",
+            Unit::Bytes,
+            self.upload_room_bytes.clone(),
+        );
+    }
+
+    /// Takes over what the library counts itself.
+    pub fn look_at(&self, library: &Library) {
+        let counts = library.object_counts();
+        for (way, bytes) in [("stored", counts.stored_bytes), ("read", counts.read_bytes)] {
+            self.object_bytes.get_or_create(&Way { way }).inner().store(bytes, Ordering::Relaxed);
+        }
+        for (trouble, count) in [("unreachable", counts.unreachable), ("refused", counts.refused)] {
+            let counter = self.bucket_errors.get_or_create(&Trouble { trouble });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        match library.room() {
+            Ok(room) => {
+                self.staged_bytes.set(room.staged);
+                self.upload_room_bytes.set(difference(room.free, room.reserved));
+            }
+            Err(error) => tracing::warn!(%error, "the room on the disk is not known"),
+        }
+    }
+
     /// The text that Prometheus reads, with what the store and the push worker know now.
     pub fn render(
         &self,
@@ -182,6 +248,12 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// `a` - `b`, as exact as a gauge is.
+fn difference(a: u64, b: u64) -> f64 {
+    let mib = |bytes: u64| f64::from(u32::try_from(bytes / (1024 * 1024)).unwrap_or(u32::MAX));
+    (mib(a) - mib(b)) * 1024.0 * 1024.0
 }
 
 fn seconds(ms: u64) -> f64 {

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use media::Library;
 use model::Clock;
 use push::Worker;
 use queue::{Backend, Health};
@@ -28,6 +29,8 @@ pub struct Ops {
     pub backend: Arc<dyn Backend>,
     /// Knows the circuits.
     pub worker: Worker,
+    /// Knows what is stored.
+    pub library: Arc<Library>,
     /// What was counted.
     pub metrics: Arc<Metrics>,
     /// For ages.
@@ -69,6 +72,7 @@ fn verdict(well: bool, remarks: impl Iterator<Item = String>) -> Response {
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
+    ops.metrics.look_at(&ops.library);
     match ops.metrics.render(ops.backend.as_ref(), &ops.worker, ops.clock.now()) {
         Ok(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(error) => {

@@ -10,7 +10,7 @@ use model::AppId;
 use queue::{BackendError, CommitError};
 use sign::seal;
 
-use crate::objects;
+use crate::objects::{self, BucketError, Trouble};
 use crate::record::RecordError;
 
 /// The machine failed, not the caller.
@@ -25,6 +25,9 @@ pub enum Fault {
     /// A file could not be read or written.
     #[error("a file could not be read or written")]
     Io(#[from] io::Error),
+    /// The object store cannot be used.
+    #[error("the object store cannot be used")]
+    Objects(#[source] Box<ObjectsError>),
     /// A sweep could not remove something from the disk.
     #[error("{what} could not be removed")]
     Unswept {
@@ -52,11 +55,82 @@ impl Fault {
             Self::Io(error) => objects::is_disk_full(error),
             Self::Backend(_)
             | Self::Commit(_)
+            | Self::Objects(_)
             | Self::Unswept { .. }
             | Self::Record(_)
             | Self::Seal(_)
             | Self::Contended => false,
         }
+    }
+}
+
+impl Fault {
+    /// Whether the bucket is at fault: it cannot be reached or used, and the same may work later.
+    pub fn is_of_bucket(&self) -> bool {
+        match self {
+            Self::Io(error) | Self::Unswept { source: error, .. } => objects::bucket_error(error)
+                .is_some_and(|error| error.trouble() != Trouble::NoObject),
+            Self::Objects(_) => true,
+            Self::Backend(_)
+            | Self::Commit(_)
+            | Self::Record(_)
+            | Self::Seal(_)
+            | Self::Contended => false,
+        }
+    }
+}
+
+impl From<ObjectsError> for Fault {
+    fn from(error: ObjectsError) -> Self {
+        match error {
+            ObjectsError::Fault(fault) => *fault,
+            other @ (ObjectsError::Bucket { .. } | ObjectsError::Elsewhere { .. }) => {
+                Self::Objects(Box::new(other))
+            }
+        }
+    }
+}
+
+/// Why objects cannot be kept where the configuration says.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectsError {
+    /// The bucket cannot be used.
+    #[error("{error}")]
+    Bucket {
+        /// Why.
+        error: BucketError,
+        /// Whether the library has objects, which were stored somewhere.
+        in_use: bool,
+    },
+    /// None of the objects is there.
+    #[error(
+        "the library has objects, such as {name}, and none of them is in {whereabouts}: they are \
+         somewhere else"
+    )]
+    Elsewhere {
+        /// The name of one.
+        name: String,
+        /// Where they were looked for.
+        whereabouts: String,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(Box<Fault>),
+}
+
+impl ObjectsError {
+    /// Whether it may pass by itself: the place was right before, and cannot be reached now.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Bucket { error, in_use } => *in_use && error.trouble() == Trouble::Unreachable,
+            Self::Elsewhere { .. } | Self::Fault(_) => false,
+        }
+    }
+}
+
+impl From<Fault> for ObjectsError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(Box::new(fault))
     }
 }
 

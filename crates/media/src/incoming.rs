@@ -74,7 +74,7 @@ impl Library {
         self.check_owner(grant.app, &grant.session, key).await?;
         let limit = self.check_size(&grant, declared)?;
         self.check_count(&grant, grant.session.objects, 0)?;
-        let (reserved, writer) = self.begin_object(grant.session.file).await?;
+        let (reserved, writer) = Box::pin(self.begin_object(grant.session.file)).await?;
         let sink = Sink::Object { key: key.to_owned(), reserved, writer };
         Ok(Incoming { library: Arc::clone(self), grant, sink, limit, unseen: 0 })
     }
@@ -103,19 +103,36 @@ impl Library {
         Ok(Incoming { library: Arc::clone(self), grant, sink, limit, unseen: 0 })
     }
 
-    /// Names an object and makes the name garbage until its record refers to it.
+    /// Begins an object whose bytes come at the pace of somebody else.
     pub(crate) async fn begin_object(
         &self,
         file: FileId,
     ) -> Result<(Reserved, ObjectWriter), Fault> {
+        let reserved = self.reserve_object(file).await?;
+        let writer = self.objects.write(reserved.name()).await?;
+        Ok((reserved, writer))
+    }
+
+    /// The same for `size` bytes that are on this machine already.
+    pub(crate) async fn begin_sized_object(
+        &self,
+        file: FileId,
+        size: u64,
+    ) -> Result<(Reserved, ObjectWriter), Fault> {
+        let reserved = self.reserve_object(file).await?;
+        let writer = self.objects.write_sized(reserved.name(), size).await?;
+        Ok((reserved, writer))
+    }
+
+    /// Names an object and makes the name garbage until its record refers to it.
+    async fn reserve_object(&self, file: FileId) -> Result<Reserved, Fault> {
         let reserved = self.writing.reserve(Objects::new_name(file)?);
         let commit = Commit { garbage: vec![reserved.name().to_owned()], ..Commit::default() };
         self.commit(commit).await.map_err(|refusal| match refusal {
             Refusal::Conflict => Fault::Contended,
             Refusal::Fault(fault) => fault,
         })?;
-        let writer = self.objects.write(reserved.name()).await?;
-        Ok((reserved, writer))
+        Ok(reserved)
     }
 
     /// Records a finished object under its key, instead of an earlier one.

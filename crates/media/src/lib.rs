@@ -50,6 +50,7 @@ mod staging;
 mod sweep;
 mod task;
 mod upload;
+mod whereabouts;
 mod writing;
 
 pub use clip::Clipped;
@@ -58,11 +59,11 @@ pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
     ApplyError, ClassError, ClipError, CommitUploadError, DeleteError, DescribeError, Fault,
-    ForbidError, ListError, ModifyError, ObjectError, SearchError,
+    ForbidError, ListError, ModifyError, ObjectError, ObjectsError, SearchError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
-pub use objects::{ObjectReader, Objects};
+pub use objects::{BucketError, ObjectCounts, ObjectReader, Objects, S3, S3Error, Trouble};
 pub use place::{KEY_BYTES_MAX, is_region};
 pub use pull::{PullSettings, PullUploadError, Puller};
 pub use record::{About, Object, RecordError, Session};
@@ -70,3 +71,4 @@ pub use session::{Applied, Grant};
 pub use settings::Settings;
 pub use task::{DescribeTaskError, DescribeTasksError};
 pub use upload::{NamedPart, PartRow, UploadRow};
+pub use whereabouts::Room;

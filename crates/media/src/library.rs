@@ -164,7 +164,7 @@ impl Library {
 
     /// `len` bytes of an object from `start`.
     pub async fn open(&self, object: &Object, start: u64, len: u64) -> Result<ObjectReader, Fault> {
-        Ok(self.objects.read(&object.stored, start, len).await?)
+        Ok(Box::pin(self.objects.read(&object.stored, start, len)).await?)
     }
 
     /// Whether an application exists and is On.

@@ -138,7 +138,7 @@ impl Library {
 
     /// An object as a probe looks at it; none: it would take too much to fetch.
     pub(crate) async fn probe_input(&self, object: &Object) -> Result<Option<File>, Fault> {
-        Ok(self.objects.probe_input(&object.stored).await?)
+        Ok(self.objects.probe_input(&object.stored, object.size).await?)
     }
 }
 

@@ -14,7 +14,6 @@ use wire::action::ModifyMediaInfo;
 
 use crate::error::{Fault, ModifyError, Refusal};
 use crate::library::{Library, ROUNDS};
-use crate::objects::Objects;
 use crate::record::{self, Media, Object, Path};
 use crate::writing::Reserved;
 use crate::{place, render};
@@ -110,14 +109,7 @@ impl Library {
     async fn write_cover(&self, file: FileId, picture: Picture) -> Result<NewCover, ModifyError> {
         let size = u64::try_from(picture.bytes.len()).unwrap_or(u64::MAX);
         self.check_room(size).map_err(|_no_room| ModifyError::NoSpace)?;
-        let name = Objects::new_name(file).map_err(Fault::from)?;
-        let reserved = self.writing.reserve(name);
-        let commit = Commit { garbage: vec![reserved.name().to_owned()], ..Commit::default() };
-        self.commit(commit).await.map_err(|refusal| match refusal {
-            Refusal::Conflict => Fault::Contended,
-            Refusal::Fault(fault) => fault,
-        })?;
-        let mut writer = self.objects.write(reserved.name()).await.map_err(Fault::from)?;
+        let (reserved, mut writer) = self.begin_object(file).await?;
         writer.write(&picture.bytes).await.map_err(Fault::from)?;
         let sums = writer.finish().await.map_err(Fault::from)?;
         let object = Object {

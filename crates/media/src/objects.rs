@@ -1,50 +1,82 @@
-//! Where the bytes of finished objects are: one local directory, behind `object_store`.
+//! Where the bytes of finished objects are: a local directory, or a bucket that speaks S3.
 //!
 //! An object's name is random and never used twice, so writing one never touches another, and what
 //! an overwritten key referred to stays whole until nobody reads it. Writing is streamed: a fixed
-//! number of chunks is in memory whatever the object's size. An object is there when `finish` has
-//! returned: file and directory are synced and the name is final.
+//! number of bytes is in memory whatever the object's size. An object is there when `finish` has
+//! returned: in the directory file and directory are synced and the name is final, in the bucket the
+//! last request was answered. Names are the same in both, so objects can be copied from one to the
+//! other with any program.
 //!
 //! Deliberately absent: which objects are wanted. The records know, and garbage is swept by them.
 
-use std::fs;
-use std::io::{self, ErrorKind, SeekFrom};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use model::FileId;
-use object_store::local::LocalFileSystem;
-use object_store::{MultipartUpload, ObjectStoreExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, ReadBuf, Take};
-use tokio::task::JoinSet;
+use tokio::io::AsyncReadExt as _;
 
-use crate::digest::{Summing, Sums};
+use crate::probe::excerpt;
 use crate::random;
 
-/// Bytes of one chunk on its way to the disk.
-const CHUNK_BYTES: usize = 1024 * 1024;
-/// Chunks of one object on their way to the disk at once.
-const CHUNKS_IN_FLIGHT: usize = 2;
+mod bucket;
+mod counts;
+mod directory;
+mod leftovers;
+mod reader;
+mod s3;
+mod spool;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod transport;
+mod trouble;
+mod writer;
 
-/// The object store, and the directory for parts beside it.
+use bucket::Bucket;
+use counts::Counts;
+use directory::Directory;
+
+pub use counts::ObjectCounts;
+pub(crate) use leftovers::Leftovers;
+pub use reader::ObjectReader;
+pub use s3::{S3, S3Error};
+pub use trouble::{BucketError, Trouble};
+pub(crate) use trouble::{bucket_error, is_disk_full};
+pub(crate) use writer::ObjectWriter;
+
+/// Bytes of a copy in memory at once.
+const COPY_BYTES: usize = 1024 * 1024;
+
+/// The object store, and the directory for what is on its way there.
 #[derive(Debug)]
 pub struct Objects {
-    store: LocalFileSystem,
-    root: PathBuf,
+    place: Place,
     staging: PathBuf,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Directory(Directory),
+    Bucket(Arc<Bucket>),
 }
 
 impl Objects {
-    /// Opens or makes `objects` and `staging` in the data directory, readable by their owner only.
+    /// Objects in `objects` in the data directory. Makes that and `staging`, readable by their owner
+    /// only.
     pub fn open(data: &Path) -> io::Result<Self> {
-        let (root, staging) = (data.join("objects"), data.join("staging"));
-        for directory in [&root, &staging] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        }
-        let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
-        Ok(Self { store, root, staging })
+        let counts = Arc::<Counts>::default();
+        let directory = Directory::open(&data.join("objects"))?;
+        Ok(Self { place: Place::Directory(directory), staging: staging(data)?, counts })
+    }
+
+    /// Objects in a bucket. Makes `staging` in the data directory; asks the bucket nothing yet.
+    pub fn in_bucket(data: &Path, s3: &S3) -> Result<Self, S3Error> {
+        let counts = Arc::<Counts>::default();
+        let bucket = Arc::new(Bucket::new(s3, Arc::clone(&counts))?);
+        Ok(Self { place: Place::Bucket(bucket), staging: staging(data)?, counts })
     }
 
     /// Where parts are staged.
@@ -58,25 +90,49 @@ impl Objects {
         Ok(format!("{:02x}/{file}-{}", file.0 % 256, random::text(16)?))
     }
 
-    /// Begins to write an object under a new name.
+    /// Begins to write an object under a new name, whose bytes come at the pace of somebody else. For
+    /// a bucket they gather on the disk first: nobody who is slow holds what others need.
     pub(crate) async fn write(&self, name: &str) -> io::Result<ObjectWriter> {
-        let upload = self.store.put_multipart(&name.into()).await?;
-        let (chunk, in_flight) = (Vec::new(), JoinSet::new());
-        Ok(ObjectWriter { upload, chunk, in_flight, summing: Summing::new() })
+        self.require_checked()?;
+        match &self.place {
+            Place::Directory(directory) => {
+                let chunks = directory.write(name).await?;
+                Ok(ObjectWriter::to_directory(chunks, Arc::clone(&self.counts)))
+            }
+            Place::Bucket(bucket) => Ok(ObjectWriter::to_spool(bucket, name, &self.staging)),
+        }
+    }
+
+    /// The same for bytes that are on this machine already, `size` of them.
+    pub(crate) async fn write_sized(&self, name: &str, size: u64) -> io::Result<ObjectWriter> {
+        match &self.place {
+            Place::Directory(_) => self.write(name).await,
+            Place::Bucket(bucket) => {
+                self.require_checked()?;
+                Box::pin(ObjectWriter::to_bucket(bucket, name, size)).await
+            }
+        }
     }
 
     /// Makes an object of the bytes of another one, under a new name: durable when it returns. On
-    /// the disk it is a hard link, which the file system counts; where it knows none, the bytes are
-    /// written once more.
+    /// the disk it is a hard link, which the file system counts, in a bucket a copy that the store
+    /// makes itself; where that is not possible, the bytes are written once more.
     pub(crate) async fn copy(&self, from: &str, to: &str) -> io::Result<()> {
-        match self.store.copy(&from.into(), &to.into()).await {
-            Ok(()) => return Ok(()),
-            Err(error @ object_store::Error::NotFound { .. }) => return Err(error.into()),
-            Err(error) => tracing::debug!(%error, "an object is copied byte by byte"),
+        self.require_checked()?;
+        let copied = match &self.place {
+            Place::Directory(directory) => directory.copy(from, to).await,
+            Place::Bucket(bucket) => Box::pin(bucket.copy(from, to)).await,
+        };
+        match copied {
+            Err(error) if !is_final(&error) => {
+                tracing::debug!(%error, "an object is copied byte by byte");
+            }
+            copied => return copied,
         }
-        let mut reader = self.read(from, 0, u64::MAX).await?;
-        let mut writer = self.write(to).await?;
-        let mut buffer = vec![0; CHUNK_BYTES];
+        let size = self.size(from).await?.ok_or(io::ErrorKind::NotFound)?;
+        let mut reader = self.read(from, 0, size).await?;
+        let mut writer = self.write_sized(to, size).await?;
+        let mut buffer = vec![0; COPY_BYTES];
         loop {
             let len = reader.read(&mut buffer).await?;
             match buffer.get(..len) {
@@ -90,44 +146,128 @@ impl Objects {
 
     /// Reads `len` bytes of an object from `start`.
     pub(crate) async fn read(&self, name: &str, start: u64, len: u64) -> io::Result<ObjectReader> {
-        let mut file = tokio::fs::File::open(self.path(name)?).await?;
-        if start > 0 {
-            file.seek(SeekFrom::Start(start)).await?;
-        }
-        Ok(ObjectReader(file.take(len)))
-    }
-
-    /// An object as a probe looks at it: a file of this machine. None: it would take too much to
-    /// make it one (see [`crate::probe::excerpt`]).
-    pub(crate) async fn probe_input(&self, name: &str) -> io::Result<Option<fs::File>> {
-        let file = tokio::fs::File::open(self.path(name)?).await?;
-        Ok(Some(file.into_std().await))
-    }
-
-    /// The file of an object, for programs that look into it.
-    pub(crate) fn path(&self, name: &str) -> io::Result<PathBuf> {
-        Ok(self.store.path_to_filesystem(&name.into())?)
-    }
-
-    /// Removes an object and whatever an interrupted write of it left. Removing what is not there is
-    /// no error.
-    pub(crate) async fn remove(&self, name: &str) -> io::Result<()> {
-        // object_store writes to `name#1` before it renames; a crash leaves that file
-        let mut unfinished = self.path(name)?.into_os_string();
-        unfinished.push("#1");
-        match tokio::fs::remove_file(unfinished).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        match self.store.delete(&name.into()).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        match &self.place {
+            Place::Directory(directory) => {
+                let file = directory.read(name, start).await?;
+                Ok(ObjectReader::of_file(file, len, Arc::clone(&self.counts)))
+            }
+            Place::Bucket(bucket) => {
+                let stream = Box::pin(bucket.read(name, start, len)).await?;
+                Ok(ObjectReader::of_bucket(stream, bucket))
+            }
         }
     }
 
-    /// Free bytes of the disk, and all bytes of it.
+    /// An object of `size` bytes as a probe looks at it: a file of this machine. None: it would take
+    /// too much to make it one (see [`excerpt`]).
+    pub(crate) async fn probe_input(&self, name: &str, size: u64) -> io::Result<Option<File>> {
+        match &self.place {
+            Place::Directory(directory) => {
+                Ok(Some(directory.read(name, 0).await?.into_std().await))
+            }
+            Place::Bucket(_) => {
+                let read = |start, len| self.read(name, start, len);
+                Box::pin(excerpt(&self.staging, size, read)).await
+            }
+        }
+    }
+
+    /// How many bytes an object has; none: there is no such object.
+    pub(crate) async fn size(&self, name: &str) -> io::Result<Option<u64>> {
+        let found = match &self.place {
+            Place::Directory(directory) => directory.size(name).await,
+            Place::Bucket(bucket) => bucket.size(name).await,
+        };
+        match found {
+            Ok(size) => Ok(Some(size)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What interrupted writes have left, to be removed with the objects that they were to be. For a
+    /// bucket this asks it, but only when there may be something.
+    pub(crate) async fn leftovers(&self) -> io::Result<Leftovers> {
+        match &self.place {
+            // they are found by their names
+            Place::Directory(_) => Ok(Leftovers::default()),
+            Place::Bucket(bucket) => bucket.leftovers().await,
+        }
+    }
+
+    /// Says that what [`Objects::leftovers`] found is removed, as far as it was garbage.
+    pub(crate) fn leftovers_removed(&self, leftovers: &Leftovers) {
+        if let Place::Bucket(bucket) = &self.place {
+            bucket.leftovers_removed(leftovers);
+        }
+    }
+
+    /// Removes objects and whatever an interrupted write of them left; those that could not be
+    /// removed. Removing what is not there is no error.
+    pub(crate) async fn remove(
+        &self,
+        names: &[String],
+        leftovers: &Leftovers,
+    ) -> Vec<(String, io::Error)> {
+        match &self.place {
+            Place::Directory(directory) => directory.remove(names).await,
+            Place::Bucket(bucket) => bucket.remove(names, leftovers).await,
+        }
+    }
+
+    /// Whether objects may be written and removed: their place is known to be the right one.
+    pub(crate) fn is_checked(&self) -> bool {
+        match &self.place {
+            Place::Directory(_) => true,
+            Place::Bucket(bucket) => bucket.is_checked(),
+        }
+    }
+
+    /// The same as an error.
+    pub(crate) fn require_checked(&self) -> io::Result<()> {
+        match &self.place {
+            Place::Directory(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.require_checked(),
+        }
+    }
+
+    /// Says that the place is the right one.
+    pub(crate) fn set_checked(&self) {
+        if let Place::Bucket(bucket) = &self.place {
+            bucket.set_checked();
+        }
+    }
+
+    /// Whether finished objects take room on the disk that uploads are staged on.
+    pub(crate) const fn share_the_disk(&self) -> bool {
+        matches!(self.place, Place::Directory(_))
+    }
+
+    /// Tries everything that will be asked of the bucket; a directory needs no trial.
+    pub(crate) async fn try_out(&self) -> io::Result<()> {
+        match &self.place {
+            Place::Directory(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.try_out(&random::text(16)?).await,
+        }
+    }
+
+    /// Where objects are, for people.
+    pub(crate) fn whereabouts(&self) -> String {
+        match &self.place {
+            Place::Directory(directory) => directory.root().display().to_string(),
+            Place::Bucket(bucket) => bucket.whereabouts().to_owned(),
+        }
+    }
+
+    /// What has been stored, read and has failed.
+    pub(crate) fn counts(&self) -> ObjectCounts {
+        self.counts.read()
+    }
+
+    /// Free bytes of the disk that uploads take room on, and all bytes of it: the staged parts' disk,
+    /// which the objects share if they are in a directory.
     pub(crate) fn space(&self) -> io::Result<(u64, u64)> {
-        let facts = rustix::fs::statvfs(&self.root)?;
+        let facts = rustix::fs::statvfs(&self.staging)?;
         Ok((
             facts.f_bavail.saturating_mul(facts.f_frsize),
             facts.f_blocks.saturating_mul(facts.f_frsize),
@@ -135,156 +275,15 @@ impl Objects {
     }
 }
 
-/// An object being written. Dropping it unfinished leaves nothing under its name.
-///
-/// The chunks are sent from here and not by `object_store::WriteMultipart`: when the end of an upload
-/// fails, that one aborts it, fails with that too, and tells only `Aborted`; whether the disk was
-/// full would be lost.
-#[derive(Debug)]
-pub(crate) struct ObjectWriter {
-    upload: Box<dyn MultipartUpload>,
-    chunk: Vec<u8>,
-    in_flight: JoinSet<object_store::Result<()>>,
-    summing: Summing,
+/// Whether a copy that failed for this reason would fail in any other way too.
+fn is_final(error: &io::Error) -> bool {
+    let trouble = bucket_error(error).map(BucketError::trouble);
+    error.kind() == io::ErrorKind::NotFound
+        || trouble.is_some_and(|trouble| trouble != Trouble::Refused)
 }
 
-impl ObjectWriter {
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.summing.update(bytes);
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let room = CHUNK_BYTES.saturating_sub(self.chunk.len());
-            // copied, because a small piece of a body holds the whole buffer it was read into
-            let (piece, later) = rest.split_at(room.min(rest.len()));
-            self.chunk.extend_from_slice(piece);
-            rest = later;
-            if self.chunk.len() == CHUNK_BYTES {
-                self.send_chunk().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Bytes written so far.
-    pub(crate) const fn size(&self) -> u64 {
-        self.summing.size()
-    }
-
-    /// Makes the object durable under its name. What a failure leaves is garbage like its name.
-    pub(crate) async fn finish(mut self) -> io::Result<Sums> {
-        if !self.chunk.is_empty() {
-            self.send_chunk().await?;
-        }
-        self.wait_for_others(0).await?;
-        self.upload.complete().await?;
-        Ok(self.summing.finish())
-    }
-
-    async fn send_chunk(&mut self) -> io::Result<()> {
-        self.wait_for_others(CHUNKS_IN_FLIGHT - 1).await?;
-        let chunk = std::mem::take(&mut self.chunk);
-        self.in_flight.spawn(self.upload.put_part(chunk.into()));
-        Ok(())
-    }
-
-    /// Waits until at most `max` chunks are on their way.
-    async fn wait_for_others(&mut self, max: usize) -> io::Result<()> {
-        while self.in_flight.len() > max {
-            if let Some(sent) = self.in_flight.join_next().await {
-                sent.map_err(io::Error::other)??;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Bytes of an object.
-#[derive(Debug)]
-pub struct ObjectReader(Take<tokio::fs::File>);
-
-impl AsyncRead for ObjectReader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-/// Whether an error says that the disk is full, however deep.
-pub(crate) fn is_disk_full(error: &io::Error) -> bool {
-    kinds(error).any(|kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
-}
-
-/// The kinds of all errors of the system that led to this one.
-fn kinds(error: &io::Error) -> impl Iterator<Item = ErrorKind> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    let every = std::iter::from_fn(move || {
-        let error = next?;
-        let system = error.downcast_ref::<io::Error>();
-        // the source of an error that wraps another one is not that one, but the source of that
-        let wrapped = system.and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-        Some(system.map(io::Error::kind))
-    });
-    every.flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_recognised_however_deep() {
-        let full = || io::Error::from_raw_os_error(28);
-        let stored: io::Error = object_store::Error::Generic {
-            store: "LocalFileSystem",
-            source: Box::new(io::Error::other(full())),
-        }
-        .into();
-        let over_quota = io::Error::from_raw_os_error(122);
-        for error in [full(), io::Error::other(full()), stored, over_quota] {
-            assert!(is_disk_full(&error), "{error:?}");
-        }
-        for error in [io::Error::other("full"), io::Error::from_raw_os_error(5)] {
-            assert!(!is_disk_full(&error), "{error:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn why_an_object_could_not_be_finished_is_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let objects = Objects::open(dir.path()).unwrap();
-        let mut writer = objects.write("00/taken").await.unwrap();
-        writer.write(b"bytes").await.unwrap();
-        // renaming to this name fails, as it might for want of room
-        fs::create_dir(dir.path().join("objects/00/taken")).unwrap();
-        let error = writer.finish().await.unwrap_err();
-        assert!(kinds(&error).any(|kind| kind == ErrorKind::IsADirectory), "{error:?}");
-    }
-
-    #[tokio::test]
-    async fn an_object_is_whole_whatever_the_pieces() {
-        let dir = tempfile::tempdir().unwrap();
-        let objects = Objects::open(dir.path()).unwrap();
-        let bytes: Vec<u8> = (0..3 * CHUNK_BYTES + 7).map(|n| n.to_le_bytes()[1]).collect();
-        for (name, piece) in
-            [("00/small", 70_001), ("00/exact", CHUNK_BYTES), ("00/all", bytes.len())]
-        {
-            let mut writer = objects.write(name).await.unwrap();
-            for piece in bytes.chunks(piece) {
-                writer.write(piece).await.unwrap();
-            }
-            let sums = writer.finish().await.unwrap();
-            assert_eq!(usize::try_from(sums.size).unwrap(), bytes.len());
-            assert!(fs::read(objects.path(name).unwrap()).unwrap() == bytes, "{name}");
-        }
-        let writer = objects.write("00/none").await.unwrap();
-        writer.finish().await.unwrap();
-        assert!(fs::read(objects.path("00/none").unwrap()).unwrap().is_empty());
-    }
+fn staging(data: &Path) -> io::Result<PathBuf> {
+    let staging = data.join("staging");
+    directory::make_private(&staging)?;
+    Ok(staging)
 }

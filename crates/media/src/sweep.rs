@@ -16,6 +16,7 @@ use queue::{Commit, RecordKey, RecordKind, RecordQuery};
 use crate::error::{Fault, Refusal};
 use crate::hindsight::Hindsight;
 use crate::library::Library;
+use crate::objects::Leftovers;
 use crate::record::{self, Object, Session};
 use crate::staging::Upload;
 
@@ -47,6 +48,9 @@ impl Library {
     /// no reason not to serve.
     pub async fn tick(&self) -> Result<(), Fault> {
         let mut first = FirstError::default();
+        if !self.objects.is_checked() {
+            first.note(self.check_objects().await.map_err(Fault::from));
+        }
         first.note(self.sweep_destroyed().await);
         first.note(self.sweep_expired().await);
         first.note(self.sweep_sessions().await);
@@ -61,33 +65,38 @@ impl Library {
     /// Removes garbage objects from the disk, past those that cannot be removed.
     pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.sweeping.lock().await;
+        // what is not there in the wrong place would count as removed
+        self.objects.require_checked()?;
         let mut first = FirstError::default();
         self.writing.sweep_begins();
+        let leftovers = self.objects.leftovers().await?;
         let mut after = None;
         loop {
             let names = self.backend.garbage(after, GARBAGE_PAGE).await?;
-            self.remove_garbage(&names, &mut first).await?;
+            self.remove_garbage(&names, &leftovers, &mut first).await?;
             if names.len() < GARBAGE_PAGE {
-                return first.into();
+                break;
             }
             after = names.into_iter().last();
         }
+        if first.is_none() {
+            self.objects.leftovers_removed(&leftovers);
+        }
+        first.into()
     }
 
     /// Removes objects, and then their names from the list; passes over what is being written.
-    async fn remove_garbage(&self, names: &[String], first: &mut FirstError) -> Result<(), Fault> {
-        let mut swept = Vec::with_capacity(names.len());
-        for name in names {
-            if self.writing.is_spared(name) {
-                continue;
-            }
-            match self.objects.remove(name).await {
-                Ok(()) => swept.push(name.clone()),
-                Err(source) => {
-                    let what = format!("the object {name}");
-                    first.note(Err(Fault::Unswept { what, source }));
-                }
-            }
+    async fn remove_garbage(
+        &self,
+        names: &[String],
+        leftovers: &Leftovers,
+        first: &mut FirstError,
+    ) -> Result<(), Fault> {
+        let is_dead = |name: &&String| !self.writing.is_spared(name);
+        let mut swept: Vec<String> = names.iter().filter(is_dead).cloned().collect();
+        for (name, source) in self.objects.remove(&swept, leftovers).await {
+            swept.retain(|removed| *removed != name);
+            first.note(Err(Fault::Unswept { what: format!("the object {name}"), source }));
         }
         if swept.is_empty() {
             return Ok(());
@@ -205,6 +214,10 @@ impl Library {
 pub(crate) struct FirstError(Option<Fault>);
 
 impl FirstError {
+    const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn note(&mut self, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             self.0.get_or_insert(fault);

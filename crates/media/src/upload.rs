@@ -172,7 +172,10 @@ impl Library {
         self.check_write(grant).await?;
         let chosen = choose(&parts, named)?;
         let sums: Vec<Sums> = chosen.iter().map(|(_, sums)| *sums).collect();
-        self.check_room(sums.iter().map(|sums| sums.size).sum())?;
+        // a bucket takes no room here beyond that of the parts
+        let more =
+            if self.objects.share_the_disk() { sums.iter().map(|s| s.size).sum() } else { 0 };
+        self.check_room(more)?;
         let finished = self.join(grant, &upload, &chosen).await?;
         let object = self.attach(grant, finished).await?;
         if let Err(error) = self.staging.remove(&upload, &mut parts).await {
@@ -201,7 +204,8 @@ impl Library {
         upload: &Upload,
         chosen: &[(u32, Sums)],
     ) -> Result<Finished, ObjectError> {
-        let (reserved, mut writer) = self.begin_object(grant.session.file).await?;
+        let size = chosen.iter().map(|(_, sums)| sums.size).sum();
+        let (reserved, mut writer) = self.begin_sized_object(grant.session.file, size).await?;
         let mut buffer = vec![0; READ_BYTES];
         for (number, sums) in chosen {
             let mut file = tokio::fs::File::open(upload.path(*number, sums)).await?;

@@ -270,6 +270,32 @@ pub const PULL_PAUSE_MS: u64 = 1_000;
 pub const PULL_REDIRECTS_MAX: usize = 5;
 /// How long a file stays after its ExpireTime, in ms: a clock that was set wrong is noticed by then.
 pub const EXPIRY_GRACE_MS: u64 = 3_600_000;
+/// Bytes of a part of an object in a bucket, but the last (S3: 5 MiB).
+pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// Parts of an object in a bucket (S3: 10,000).
+pub const S3_PARTS_MAX: u64 = 10_000;
+/// Memory of all objects on their way into a bucket together, in MiB: six large ones.
+pub const S3_MEMORY_MIB: usize = 96;
+/// Objects that one request removes from a bucket (S3: 1,000).
+pub const S3_REMOVED_AT_ONCE: usize = 1_000;
+/// How long a connection to the bucket may take, in ms.
+pub const S3_CONNECT_MS: u64 = 5_000;
+/// How long the bucket may take to answer once it has the whole request, in ms.
+pub const S3_ANSWER_MS: u64 = 30_000;
+/// How long a piece of an answer of the bucket may take, in ms.
+pub const S3_PIECE_MS: u64 = 30_000;
+/// How long an unused connection to the bucket is kept, in ms: stores close theirs after 20 s and more.
+pub const S3_IDLE_MS: u64 = 15_000;
+/// The pace in bytes a second below which an upload to the bucket is given up as stuck.
+pub const S3_BYTES_PER_S_MIN: u64 = 128 * 1024;
+/// How often a request to the bucket is sent again.
+pub const S3_RETRIES_MAX: usize = 4;
+/// How long after its beginning a request to the bucket may be sent again, in ms: clients wait a minute.
+pub const S3_RETRY_MS: u64 = 20_000;
+/// The first wait before a request is sent again, in ms, give or take.
+pub const S3_RETRY_FIRST_MS: u64 = 100;
+/// The longest wait before a request is sent again, in ms.
+pub const S3_RETRY_LAST_MS: u64 = 2_000;
 /// Free bytes that uploads leave on the disk at least, so that media cannot stop the queue.
 pub const UPLOAD_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 /// Free share of the disk that uploads leave at least, in percent.

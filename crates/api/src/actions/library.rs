@@ -189,6 +189,10 @@ pub(crate) fn broken(fault: Fault) -> ApiError {
     if fault.is_disk_full() {
         return faults::backend(queue::BackendError::DiskFull).because(fault);
     }
+    if fault.is_of_bucket() {
+        let text = "The object store behind this server cannot be used at the moment. Try again.";
+        return ApiError::new(Code::ServiceUnavailable, text).because(fault);
+    }
     match fault {
         Fault::Backend(error) => faults::backend(error),
         Fault::Commit(error) => faults::commit(error),
@@ -196,8 +200,10 @@ pub(crate) fn broken(fault: Fault) -> ApiError {
             let text = "Others change the same thing at the same time. Try again.";
             ApiError::new(Code::ServiceUnavailable, text).because(fault)
         }
-        Fault::Io(_) | Fault::Unswept { .. } | Fault::Record(_) | Fault::Seal(_) => {
-            ApiError::internal(fault)
-        }
+        Fault::Io(_)
+        | Fault::Objects(_)
+        | Fault::Unswept { .. }
+        | Fault::Record(_)
+        | Fault::Seal(_) => ApiError::internal(fault),
     }
 }

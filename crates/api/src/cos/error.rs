@@ -82,6 +82,9 @@ impl From<Fault> for CosError {
         } else if contended {
             let text = "Too many requests change this upload at the same time. Try again.";
             (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", text)
+        } else if fault.is_of_bucket() {
+            let text = "The object store behind this server cannot be used. Try again.";
+            (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
         } else {
             let text = "We encountered an internal error. Please try again.";
             (StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text)

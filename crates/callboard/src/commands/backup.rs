@@ -19,8 +19,18 @@ pub fn run(args: &Backup, environment: &Environment) -> Result<(), Failure> {
     let report = store::backup(&data, &args.dest).map_err(|error| refused(&error))?;
     out::line(format_args!("{} bytes in {}", report.bytes, args.dest.display()))
         .map_err(|error| Failure::stdout(&error))?;
+    let bucket = find::bucket(&args.file, environment)?;
+    let media = bucket.map_or_else(
+        || format!("the media files in {}", data.join("objects").display()),
+        |bucket| {
+            format!(
+                "the media files in {} (its versions or copies are yours)",
+                bucket.whereabouts()
+            )
+        },
+    );
     out::note(format_args!(
-        "Not in it: media files, and {} (keep that elsewhere; without it the copy's keys cannot be \
+        "Not in it: {media}, and {} (keep that elsewhere; without it the copy's keys cannot be \
          opened).",
         data.join(crate::keyfile::MASTER_KEY).display()
     ));

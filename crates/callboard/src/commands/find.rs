@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use client::{Client, Endpoint, EndpointError, Key, Trust, TrustError};
 
 use crate::args::{ConfigFile, Server};
+use crate::config::objects::Bucket;
 use crate::config::{self, Environment};
 use crate::failure::{Exit, Failure};
 use crate::keyfile;
@@ -34,6 +35,13 @@ pub fn data(file: &ConfigFile, environment: &Environment) -> Result<PathBuf, Fai
     }
     let path = config_path(file, environment);
     Ok(config::load(path.as_deref(), environment, &[])?.config.data)
+}
+
+/// The bucket that media files are kept in; none: the data directory, or a configuration that is not
+/// known here.
+pub fn bucket(file: &ConfigFile, environment: &Environment) -> Result<Option<Bucket>, Failure> {
+    let path = config_path(file, environment);
+    Ok(config::load(path.as_deref(), environment, &[])?.config.bucket)
 }
 
 /// Where the server that is meant is, and whom it is believed by.

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::ConfigError;
+use super::objects::{self, Bucket};
 use super::settings::{Declared, Limits, Log, Media, Profile, Pull, Push, Tls};
 use super::source::Gathered;
 use super::span::Span;
@@ -53,6 +54,8 @@ pub struct Config {
     pub per_second: BTreeMap<String, u32>,
     /// The library.
     pub media: Media,
+    /// The bucket that media files are kept in; none: the data directory.
+    pub bucket: Option<Bucket>,
     /// Logging.
     pub log: Log,
     /// Declared applications, no id twice.
@@ -105,6 +108,7 @@ pub fn check(gathered: &Gathered) -> Result<Config, ConfigError> {
         proxy: check.proxy(&settings.push)?,
         per_second: settings.limits.per_second.clone(),
         media: settings.media.clone(),
+        bucket: objects::check(&check, &settings.objects)?,
         log: settings.log.clone(),
         applications: settings.application.clone(),
     })
@@ -114,12 +118,13 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
-struct Check<'g> {
+/// Refuses settings, and tells where they came from.
+pub(super) struct Check<'g> {
     gathered: &'g Gathered,
 }
 
 impl Check<'_> {
-    fn refuse(&self, name: &str, reason: &str) -> ConfigError {
+    pub(super) fn refuse(&self, name: &str, reason: &str) -> ConfigError {
         ConfigError::Setting {
             name: name.to_owned(),
             reason: reason.to_owned(),
@@ -127,7 +132,7 @@ impl Check<'_> {
         }
     }
 
-    fn that(&self, name: &str, holds: bool, reason: &str) -> Result<(), ConfigError> {
+    pub(super) fn that(&self, name: &str, holds: bool, reason: &str) -> Result<(), ConfigError> {
         if holds { Ok(()) } else { Err(self.refuse(name, reason)) }
     }
 

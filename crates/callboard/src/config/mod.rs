@@ -5,6 +5,7 @@
 //! store, not configuration. The environment of the process is read in this module only.
 
 pub mod check;
+pub mod objects;
 pub mod print;
 pub mod settings;
 pub mod source;

@@ -50,7 +50,11 @@ pub fn render(settings: &Settings) -> Result<String, toml::ser::Error> {
             push(&mut text, format_args!("# {line}"));
         }
         let proxy_with_password = setting.name == "push.proxy" && settings.push.proxy.contains('@');
-        let secret = setting.name == "media.signing_key" && !settings.media.signing_key.is_empty();
+        let secret = match setting.name {
+            "media.signing_key" => !settings.media.signing_key.is_empty(),
+            "objects.s3.secret_access_key" => !settings.objects.s3.secret_access_key.is_empty(),
+            _ => false,
+        };
         if proxy_with_password {
             push(&mut text, format_args!("# {key} is set and not shown: it has a password"));
         } else if secret {
@@ -112,15 +116,21 @@ mod tests {
 
     #[test]
     fn every_setting_is_documented_and_nothing_else() {
-        let table = Table::try_from(Settings::default()).unwrap();
-        let mut names = Vec::new();
-        for (key, value) in &table {
-            if let Value::Table(section) = value {
-                names.extend(section.keys().map(|k| format!("{key}.{k}")));
-            } else if key != "application" {
-                names.push(key.clone());
+        fn names(prefix: &str, table: &Table) -> Vec<String> {
+            let mut found = Vec::new();
+            for (key, value) in table {
+                let name = format!("{prefix}{key}");
+                let section =
+                    value.as_table().filter(|_| super::super::table::find(&name).is_none());
+                match section {
+                    Some(section) => found.extend(names(&format!("{name}."), section)),
+                    None => found.push(name),
+                }
             }
+            found
         }
+        let mut names = names("", &Table::try_from(Settings::default()).unwrap());
+        names.retain(|name| name != "application");
         let mut documented: Vec<_> = SETTINGS.iter().map(|s| s.name.to_owned()).collect();
         names.sort();
         documented.sort();
@@ -133,6 +143,7 @@ mod tests {
         settings.push.allow_targets = vec!["10.0.0.0/8".to_owned()];
         settings.push.proxy = "http://me:topsecret@proxy:3128".to_owned();
         settings.media.signing_key = "topsecret".to_owned();
+        settings.objects.s3.secret_access_key = "topsecret".to_owned();
         settings.application = vec![Declared {
             id: 3,
             name: Some("a \"quoted\" name".to_owned()),
@@ -148,6 +159,7 @@ mod tests {
         settings.application[0].sign_key = None;
         settings.push.proxy = String::new();
         settings.media.signing_key = String::new();
+        settings.objects.s3.secret_access_key = String::new();
         assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
     }
 

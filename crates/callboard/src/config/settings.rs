@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use model::{Mode, limits};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::objects::Objects;
 use super::span::Span;
 
 /// Everything that can be configured.
@@ -39,6 +40,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The library.
     pub media: Media,
+    /// Where media files are kept.
+    pub objects: Objects,
     /// Logging.
     pub log: Log,
     /// Applications that exist from the first start on.
@@ -60,6 +63,7 @@ impl Default for Settings {
             push: Push::default(),
             limits: Limits::default(),
             media: Media::default(),
+            objects: Objects::default(),
             log: Log::default(),
             application: Vec::new(),
         }

@@ -143,15 +143,14 @@ impl Merged {
             return Err(refuse("no such setting".to_owned()));
         };
         let (section, key) = setting.split();
-        let table = match section {
-            "" => &mut self.table,
-            section => self
-                .table
-                .entry(section)
+        let mut table = &mut self.table;
+        for part in section.split('.').filter(|part| !part.is_empty()) {
+            table = table
+                .entry(part)
                 .or_insert_with(|| Value::Table(Table::new()))
                 .as_table_mut()
-                .ok_or_else(|| refuse(format!("`{section}` is not a section")))?,
-        };
+                .ok_or_else(|| refuse(format!("`{section}` is not a section")))?;
+        }
         table.insert(key.to_owned(), value);
         Settings::deserialize(Value::Table(self.table.clone()))
             .map_err(|error| refuse(error.message().trim().replace('\n', " ")))?;
@@ -164,7 +163,7 @@ impl Merged {
 pub fn get<'t>(table: &'t Table, name: &str) -> Option<&'t Value> {
     match name.rsplit_once('.') {
         None => table.get(name),
-        Some((section, key)) => table.get(section)?.as_table()?.get(key),
+        Some((section, key)) => get(table, section)?.as_table()?.get(key),
     }
 }
 

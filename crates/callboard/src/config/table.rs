@@ -25,13 +25,15 @@ impl Setting {
 }
 
 /// The words above a section.
-pub const SECTIONS: [(&str, &str); 7] = [
+pub const SECTIONS: [(&str, &str); 9] = [
     ("tls", "TLS of `listen`. Without it the API speaks plain HTTP."),
     ("ops", "For operators: /healthz, /readyz and /metrics. Not for the public."),
     ("pull", "Mode=PULL: PullEvents and ConfirmEvents."),
     ("push", "Mode=PUSH: callbacks."),
     ("limits", "Limits that protect the server."),
     ("media", "The media library."),
+    ("objects", "Where media files are kept."),
+    ("objects.s3", "The bucket, if objects.store is \"s3\": Amazon S3 or what speaks like it."),
     ("log", "Logs go to standard error."),
 ];
 
@@ -254,6 +256,45 @@ pub const SETTINGS: &[Setting] = &[
             "Whether a kept SimpleHlsClip or LiveRealTimeClip raises NewFileUpload when it is made,",
             "besides PersistenceComplete when it has been copied.",
         ],
+    },
+    Setting {
+        name: "objects.store",
+        words: &[
+            "\"directory\": `objects` in the data directory. \"s3\": a bucket; parts of uploads stay in",
+            "the data directory until they are complete.",
+        ],
+    },
+    Setting {
+        name: "objects.s3.endpoint",
+        words: &[
+            "https://HOST[:PORT] of the store, without the bucket. Empty: Amazon's, by the region.",
+        ],
+    },
+    Setting { name: "objects.s3.bucket", words: &["The bucket. It must exist."] },
+    Setting { name: "objects.s3.region", words: &["The region that requests are signed for."] },
+    Setting {
+        name: "objects.s3.prefix",
+        words: &["What stands before the name of every object, such as \"callboard\"."],
+    },
+    Setting { name: "objects.s3.access_key_id", words: &["The key's id."] },
+    Setting {
+        name: "objects.s3.secret_access_key",
+        words: &["The key's secret; better in the environment or in a file:"],
+    },
+    Setting {
+        name: "objects.s3.secret_access_key_file",
+        words: &["The file with the secret, and nothing else."],
+    },
+    Setting {
+        name: "objects.s3.path_style",
+        words: &[
+            "true: the bucket stands in the path. false: in the host name, as some stores insist.",
+        ],
+    },
+    Setting { name: "objects.s3.allow_http", words: &["Allow an http:// endpoint."] },
+    Setting {
+        name: "objects.s3.ca_file",
+        words: &["PEM file of authorities that the store may use besides the public ones."],
     },
     Setting { name: "log.format", words: &["\"text\" for people, \"json\" for machines."] },
     Setting {

@@ -1,6 +1,7 @@
 //! `callboard serve`: brings the parts together, announces the server, and stops it in good order.
 
 pub mod announce;
+mod bucket;
 mod drivers;
 mod parts;
 mod running;

@@ -186,8 +186,9 @@ pub(super) fn library(
     base: &Base,
     public_url: &str,
     pull_policy: &Policy,
-) -> io::Result<Arc<Library>> {
+) -> Result<Arc<Library>, Failure> {
     let config = &launch.config;
+    let opened = |error: io::Error| Failure::io("the library cannot be opened", &error);
     let tools = match config.media.ffprobe.as_str() {
         "off" => ProbeTools::none(),
         "auto" => ProbeTools::detect(launch.search_path.as_deref()),
@@ -215,11 +216,14 @@ pub(super) fn library(
         backend: Arc::clone(&base.backend),
         clock: Arc::clone(&base.clock),
         master: Arc::clone(&base.master),
-        objects: Objects::open(&config.data)?,
+        objects: match &config.bucket {
+            None => Objects::open(&config.data).map_err(opened)?,
+            Some(bucket) => super::bucket::objects(&config.data, bucket)?,
+        },
         probe: Probe::new(tools, ProbeLimits::default()),
         settings,
     };
-    Ok(Arc::new(Library::new(parts)?))
+    Ok(Arc::new(Library::new(parts).map_err(opened)?))
 }
 
 /// The worker that carries out pulls.

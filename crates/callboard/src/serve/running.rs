@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::parts::{self, Base, Certified};
-use super::{Launch, drivers};
+use super::{Launch, bucket, drivers};
 use crate::clock::SystemClock;
 use crate::commands::find::{CERTIFICATE, ENDPOINT};
 use crate::failure::{Exit, Failure, chain};
@@ -112,8 +112,8 @@ impl Running {
         let certified = parts::tls(config)?;
         let reach = format!("{}://{}", scheme(certified.as_ref()), reach(sockets.address));
         let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
-        let library = parts::library(launch, &base, public_url, &pull_policy)
-            .map_err(|error| Failure::io("the library cannot be opened", &error))?;
+        let library = parts::library(launch, &base, public_url, &pull_policy)?;
+        bucket::check(&library, config.bucket.is_some()).await?;
         // a file or a record that cannot be swept must not keep the queue from being served
         if let Err(error) = library.tick().await {
             tracing::error!(error = chain(&error), "the library was not swept as a whole");
@@ -146,11 +146,12 @@ impl Running {
         let stop = || running.stop.clone();
         running.tasks.spawn(drivers::tick_backend(Arc::clone(&base.backend), failure, stop()));
         running.tasks.spawn(drivers::tick_clips(Arc::clone(&library), stop()));
-        running.tasks.spawn(drivers::tick_library(library, stop()));
+        running.tasks.spawn(drivers::tick_library(Arc::clone(&library), stop()));
         running.tasks.spawn(puller.run(stop()));
         let ops = Ops {
             backend: Arc::clone(&base.backend),
             worker: worker.clone(),
+            library: Arc::clone(&library),
             metrics,
             clock: base.clock,
             ready: Arc::clone(&running.ready),

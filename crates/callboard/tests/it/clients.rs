@@ -72,11 +72,26 @@ async fn round(command: Command, sign_method: &str, http_method: &str) {
     round_with(command, sign_method, http_method, None).await;
 }
 
+/// One round of the Python SDK with more configuration than the others have.
+pub(crate) async fn round_configured(config: &str) {
+    let (command, way) = (python("sdk_round.py"), ("TC3-HMAC-SHA256", "POST"));
+    round_over(command, way, None, config).await;
+}
+
 /// The same; with files, by https.
 async fn round_with(command: Command, sign_method: &str, http_method: &str, tls: Option<&Files>) {
+    let config = tls.map_or_else(String::new, Files::config);
+    round_over(command, (sign_method, http_method), tls, &config).await;
+}
+
+async fn round_over(
+    command: Command,
+    (sign_method, http_method): (&str, &str),
+    tls: Option<&Files>,
+    config: &str,
+) {
     let receiver = Receiver::start().await.unwrap();
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard"))
-        .config(tls.map_or_else(String::new, Files::config) + CONFIG);
+    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(format!("{config}{CONFIG}"));
     let mut server = launch.start().await.unwrap();
     let facts = json!({
         "app": APP,

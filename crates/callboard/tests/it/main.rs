@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod bucket;
+#[cfg(test)]
 mod ci;
 #[cfg(test)]
 mod circuits;

@@ -18,7 +18,12 @@ const STEP: Duration = Duration::from_mins(30);
 #[tokio::test]
 async fn large_uploads_do_not_grow_memory() {
     let mib = testkit::soak::count("upload_mib", 512, 5_120);
-    let server = Launch::new(env!("CARGO_BIN_EXE_callboard")).start().await.unwrap();
+    up_and_down(Launch::new(env!("CARGO_BIN_EXE_callboard")), mib).await;
+}
+
+/// Files of that size, in parts and in one piece, on a server whose memory is watched.
+pub(crate) async fn up_and_down(launch: Launch, mib: u64) {
+    let server = launch.start().await.unwrap();
     let facts = setup(&server, json!({ "mib": mib }));
     let program = Program::start(python("large_upload.py"), &facts).await.unwrap();
     tokio::select! {

@@ -29,6 +29,8 @@ mod ledger;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod unmodified;

@@ -23,6 +23,8 @@ mod fairness;
 #[cfg(test)]
 mod flips;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod ledger;

@@ -29,6 +29,8 @@ mod multipart;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod payload;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod pull;

@@ -55,13 +55,14 @@ pub(crate) fn find(db: &Connection, query: &RecordQuery) -> Result<RecordPage> {
     Ok(RecordPage { records, more })
 }
 
+const DUE: &str = "SELECT record.app, record.id, version, body, value FROM term
+    JOIN record ON record.kind = term.kind AND record.app = term.app AND record.id = term.id
+    WHERE term.kind = ?1 AND name = ?2 AND value <= ?3
+    AND (value, term.app, term.id) > (?4, ?5, ?6)
+    ORDER BY value, term.app, term.id LIMIT ?7";
+
 /// A page of records that are due.
 pub(crate) fn due(db: &Connection, query: &DueQuery) -> Result<Vec<(String, Record)>> {
-    let select = "SELECT record.app, record.id, version, body, value FROM term
-        JOIN record ON record.kind = term.kind AND record.app = term.app AND record.id = term.id
-        WHERE term.kind = ?1 AND name = ?2 AND value <= ?3
-        AND (value, term.app, term.id) > (?4, ?5, ?6)
-        ORDER BY value, term.app, term.id LIMIT ?7";
     let (value, app, id) = match &query.after {
         Some((value, key)) => (value.as_str(), sql(key.app.0), key.id.as_str()),
         None => ("", -1, ""),
@@ -69,7 +70,7 @@ pub(crate) fn due(db: &Connection, query: &DueQuery) -> Result<Vec<(String, Reco
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let terms = (query.kind.code(), query.term, &query.upto, value, app, id, limit);
     let read = |row: &Row<'_>| Ok((row.get(4)?, record(query.kind, row)?));
-    db.prepare_cached(select)?.query_map(terms, read)?.collect()
+    db.prepare_cached(DUE)?.query_map(terms, read)?.collect()
 }
 
 fn record(kind: RecordKind, row: &Row<'_>) -> Result<Record> {
@@ -86,4 +87,21 @@ pub(crate) fn garbage(db: &Connection, after: Option<&str>, limit: usize) -> Res
     // no object has an empty name
     let row = (after.unwrap_or_default(), limit);
     db.prepare_cached(select)?.query_map(row, |row| row.get(0))?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_found_without_a_look_at_what_is_not() {
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::schema::create(&mut db).unwrap();
+        let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {DUE}")).unwrap();
+        let nothing = [None::<i64>; 7];
+        let steps = plan.query_map(nothing, |row| row.get("detail")).unwrap();
+        let steps: Vec<String> = steps.collect::<Result<_>>().unwrap();
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");
+        assert!(steps[0].contains("value<"), "{steps:?}");
+    }
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::{SECRET_ID, SECRET_KEY, Server};
 use testkit::program::Program;
 use testkit::receiver::{Received, Receiver};
 use tokio::process::Command;
 
+use crate::launch;
 use crate::tls::Files;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -91,8 +92,7 @@ async fn round_over(
     config: &str,
 ) {
     let receiver = Receiver::start().await.unwrap();
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(format!("{config}{CONFIG}"));
-    let mut server = launch.start().await.unwrap();
+    let mut server = launch(format!("{config}{CONFIG}")).start().await.unwrap();
     let facts = json!({
         "app": APP,
         "receiver": receiver.url("/callback?token=1"),

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use client::Client;
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
 use testkit::program::Program;
 use tokio::process::Command;
 
 use crate::clients::{node, python, root, setup};
+use crate::launch;
 
 const CONFIG: &str = r#"
 [pull]
@@ -75,14 +76,14 @@ pub(crate) fn behind(server: &Server, command: &Command) -> Command {
 }
 
 async fn uploads(command: Command) {
-    let server = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap();
+    let server = launch(CONFIG).start().await.unwrap();
     let media = Media::make().await;
     let files = ["small.mp4", "large.mp4", "hls/index.m3u8"].map(|name| media.path(name));
     let facts = setup(&server, json!({ "files": files }));
     let program = Program::start(behind(&server, &command), &facts).await.unwrap();
     program.finish().await.unwrap();
 
-    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let client = server.client().unwrap();
     let mut events = Vec::new();
     while events.len() < files.len() {
         let pulled = client.call("PullEvents", json!({})).await.unwrap();

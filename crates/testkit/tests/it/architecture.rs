@@ -8,7 +8,8 @@ use serde_json::Value;
 
 type Dependencies = BTreeMap<String, BTreeSet<String>>;
 
-fn root() -> &'static Path {
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 

@@ -8,3 +8,5 @@ mod architecture;
 mod program;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod soak;

@@ -13,6 +13,7 @@ mod events;
 mod history;
 pub(crate) mod keys;
 pub(crate) mod library;
+mod live;
 mod modify;
 mod search;
 mod signing;
@@ -115,11 +116,11 @@ impl Gateway {
             }
             Action::ApplyUpload(request) => {
                 let application = gate.application(request.sub_app_id).await?;
-                library::apply_upload(self.library(), &application, request).await
+                Box::pin(library::apply_upload(self.library(), &application, request)).await
             }
             Action::CommitUpload(request) => {
                 let application = gate.application(request.sub_app_id).await?;
-                library::commit_upload(self.library(), &application, request).await
+                Box::pin(library::commit_upload(self.library(), &application, request)).await
             }
             Action::ParseStreamingManifest(request) => {
                 gate.account()?;
@@ -181,11 +182,27 @@ impl Gateway {
             }
             Action::SimpleHlsClip(request) => {
                 let application = gate.application(request.sub_app_id).await?;
-                clips::simple_hls_clip(self.library(), &application, request).await
+                Box::pin(clips::simple_hls_clip(self.library(), &application, request)).await
             }
             Action::FastEditMedia(request) => {
                 let application = gate.application(request.sub_app_id).await?;
-                clips::fast_edit_media(self.library(), &application, request).await
+                Box::pin(clips::fast_edit_media(self.library(), &application, request)).await
+            }
+            Action::LiveRealTimeClip(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                Box::pin(clips::live_real_time_clip(self.library(), &application, request)).await
+            }
+            Action::RegisterLiveStream(request) => {
+                let application = gate.application(request.sub_app_id).await?;
+                live::register(self.library(), &application, request).await
+            }
+            Action::DescribeLiveStreams(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                live::describe(self.library(), app, request).await
+            }
+            Action::DeleteLiveStream(request) => {
+                let app = gate.app(request.sub_app_id).await?;
+                live::delete(self.library(), app, request).await
             }
         }
     }

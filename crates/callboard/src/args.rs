@@ -11,11 +11,13 @@ use crate::config::Flag;
 mod apps;
 mod drill;
 mod history;
+mod live;
 mod run;
 
 pub use apps::{Apps, AppsCommand, Configure, ModeArg, Secrets, SecretsCommand, SwitchArg, Test};
 pub use drill::Drill;
 pub use history::{Events, EventsCommand, ListEvents, Listen, ShowEvent, Tail};
+pub use live::{Live, LiveCommand};
 pub use run::{Run, Trust};
 
 const ABOUT: &str = "Event notifications for video platforms, speaking Tencent Cloud's VOD API";
@@ -76,6 +78,8 @@ pub enum Command {
     Keys(Keys),
     /// Make applications and say how events reach them
     Apps(Apps),
+    /// Record live streams, to be clipped
+    Live(Live),
     /// Print or check the configuration
     Config(Config),
     /// Copy the store of a data directory, also while it is in use

@@ -63,6 +63,7 @@ fn command(command: Command, environment: &Environment) -> Result<(), Failure> {
         Command::Replay(args) => runtime()?.block_on(commands::replay::run(&args, environment)),
         Command::Keys(args) => runtime()?.block_on(commands::keys::run(&args, environment)),
         Command::Apps(args) => runtime()?.block_on(commands::apps::run(&args, environment)),
+        Command::Live(args) => runtime()?.block_on(commands::live::run(&args, environment)),
         Command::Run(args) => runtime()?.block_on(commands::run::run(&args, environment)),
         Command::Trust(args) => commands::trust::run(&args, environment),
         Command::Config(args) => commands::config::run(&args, environment),

@@ -1,4 +1,4 @@
-//! Clips: SimpleHlsClip and FastEditMedia, made of whole segments without touching a picture.
+//! Clips: SimpleHlsClip, FastEditMedia and LiveRealTimeClip, made of whole segments without touching a picture.
 //!
 //! ```text
 //! not kept:  an address that names segments of the source's playlist; nothing is stored
@@ -21,18 +21,22 @@ pub(crate) mod choose;
 mod copy;
 mod keep;
 pub(crate) mod list;
-mod serve;
-mod source;
+pub(crate) mod serve;
+pub(crate) mod source;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use model::{AppId, Application, ApplicationStatus, FileId, limits};
-use wire::action::{FastEditMedia, FastEditMediaFileInfo, Persistence, SimpleHlsClip};
+use wire::action::{
+    FastEditMedia, FastEditMediaFileInfo, LiveRealTimeClip, Persistence, SimpleHlsClip,
+};
 use wire::event::task::MediaMetaData;
+use wire::reply::LiveRealTimeClipSegment;
 
 use crate::error::ClipError;
 use crate::library::Library;
+use crate::live::footage;
 use crate::render;
 use choose::{Ending, Outside, Span};
 use source::Input;
@@ -48,6 +52,19 @@ pub struct Clipped {
     pub meta: MediaMetaData,
 }
 
+/// What a clip of a live recording is answered with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveClipped {
+    /// Where it is played.
+    pub url: String,
+    /// The file that it is; none: it is not kept.
+    pub file: Option<FileId>,
+    /// What is known of it; none: that was not asked for.
+    pub meta: Option<MediaMetaData>,
+    /// What of the span it holds, a stretch for each run without a hole.
+    pub segments: Vec<LiveRealTimeClipSegment>,
+}
+
 /// An input and the segments of it that are wanted.
 pub(crate) struct Taken {
     pub input: Input,
@@ -60,6 +77,8 @@ enum Wanted<'a> {
     Simple { url: &'a str, span: Span },
     /// Of FastEditMedia: spans of files.
     Fast { infos: &'a [FastEditMediaFileInfo], ending: Ending },
+    /// Of LiveRealTimeClip: a span of a recording.
+    Live(&'a LiveRealTimeClip),
 }
 
 impl Wanted<'_> {
@@ -68,12 +87,13 @@ impl Wanted<'_> {
         match self {
             Self::Simple { .. } => "SimpleHlsClip",
             Self::Fast { .. } => "FastEditMedia",
+            Self::Live(_) => "LiveRealTimeClip",
         }
     }
 
     /// Whether NewFileUpload tells of the clip too: of those that have a SourceContext for it.
     const fn is_announced(&self) -> bool {
-        matches!(self, Self::Simple { .. })
+        matches!(self, Self::Simple { .. } | Self::Live(_))
     }
 }
 
@@ -97,7 +117,7 @@ impl Library {
         match &request.persistence {
             Some(persistence) => {
                 let about = self.about_clip(persistence)?;
-                self.keep(application, &wanted, &about).await
+                Ok(self.keep(application, &wanted, &about).await?.0)
             }
             None => self.passing(&self.take(application.id, &wanted).await?),
         }
@@ -120,7 +140,38 @@ impl Library {
         }
         let about = self.about_clip(&Persistence::default())?;
         let wanted = Wanted::Fast { infos: &request.file_infos, ending };
-        self.keep(application, &wanted, &about).await
+        Ok(self.keep(application, &wanted, &about).await?.0)
+    }
+
+    /// Clips a live recording (LiveRealTimeClip).
+    pub async fn live_real_time_clip(
+        self: &Arc<Self>,
+        application: &Application,
+        request: &LiveRealTimeClip,
+    ) -> Result<LiveClipped, ClipError> {
+        check_on(application)?;
+        if request.transcoded {
+            return Err(ClipError::Transcoded);
+        }
+        let wanted = Wanted::Live(request);
+        let (clipped, taken) = if let Some(persistence) = &request.persistence {
+            let about = self.about_clip(persistence)?;
+            self.keep(application, &wanted, &about).await?
+        } else {
+            let taken = self.take(application.id, &wanted).await?;
+            let input = taken.first().map(|taken| &taken.input).ok_or(ClipError::NoHls)?;
+            let key = footage::clip_key(input).ok_or(ClipError::NoHls)?;
+            let url = render::url(&self.settings, &input.bucket, &key);
+            let meta = shown(&keep::streams(&taken));
+            (Clipped { url, file: None, meta }, taken)
+        };
+        let stretches = taken.first().map(|taken| footage::stretches(&taken.input.list));
+        Ok(LiveClipped {
+            url: clipped.url,
+            file: clipped.file,
+            meta: request.meta_data_required.then_some(clipped.meta),
+            segments: stretches.unwrap_or_default(),
+        })
     }
 
     /// Looks at the sources of a clip.
@@ -142,6 +193,11 @@ impl Library {
                     all.push(taken(input, nth, info, ending)?);
                 }
                 Ok(all)
+            }
+            Wanted::Live(request) => {
+                let input = self.take_live(app, request).await?;
+                let range = 0..input.list.segments.len();
+                Ok(vec![Taken { input, range }])
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::record::{self, Object};
 use crate::sweep::FirstError;
 
 /// What is swept, in this order.
-const KINDS: [RecordKind; 7] = [
+const KINDS: [RecordKind; 9] = [
     RecordKind::Session,
     RecordKind::Task,
     RecordKind::SessionId,
@@ -26,6 +26,8 @@ const KINDS: [RecordKind; 7] = [
     RecordKind::Object,
     RecordKind::Path,
     RecordKind::Hold,
+    RecordKind::Stream,
+    RecordKind::Footage,
 ];
 /// Records removed in one commit.
 const PAGE: usize = 500;

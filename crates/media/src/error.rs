@@ -397,9 +397,47 @@ pub enum ClipError {
     /// A file that the source's playlist names is not there.
     #[error("the source lacks the file /{0}")]
     Incomplete(String),
+    /// No such stream is recorded.
+    #[error("no live stream of this StreamId is recorded; see RegisterLiveStream")]
+    StreamId,
+    /// Nothing was recorded as late as that.
+    #[error("nothing was recorded of the stream from StartTime on")]
+    StartTime,
+    /// EndTime comes before the start, or before the recording.
+    #[error("EndTime does not lie after StartTime, or nothing was recorded in between")]
+    EndTime,
+    /// The span is longer than what is kept of a stream.
+    #[error("a live clip may have {0} s, as long as is kept of a stream")]
+    ClipDuration(i64),
+    /// A transcoded stream is asked for.
+    #[error("nothing is transcoded here: StreamInfo.Type can be Original only")]
+    Transcoded,
     /// Too many clips of one file are being copied.
     #[error("{0} clips of one file are being copied; wait for them")]
     Busy(usize),
+    /// The machine failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a live stream was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The application is Off.
+    #[error("application {0} is Off: it records nothing")]
+    ApplicationOff(AppId),
+    /// StreamId is none.
+    #[error("StreamId may have 1 to {0} letters, digits, dots, hyphens and underscores")]
+    StreamId(usize),
+    /// Playlist is none that can be followed.
+    #[error("{0}")]
+    Playlist(String),
+    /// Playlist is a path, and no directory for such is set.
+    #[error("files are only followed below media.live_directory, which is not set")]
+    NoDirectory,
+    /// Too many streams are recorded.
+    #[error("{0} live streams are recorded; there may be no more")]
+    TooMany(usize),
     /// The machine failed.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -101,6 +101,31 @@ impl Library {
         Ok(copying.is_some_and(|copying| copying.sources.iter().any(|from| from.file == file)))
     }
 
+    /// Removes what tells of the segments of a live recording, if the file was one.
+    async fn remove_footage(
+        &self,
+        app: AppId,
+        file: FileId,
+        expect: &[(RecordKey, Option<u64>)],
+    ) -> Result<(), Refusal> {
+        loop {
+            let query = RecordQuery {
+                kind: RecordKind::Footage,
+                app: Some(app),
+                term: Some(record::file_term(file)),
+                after: None,
+                limit: OBJECTS_PAGE,
+            };
+            let page = self.backend.find(query).await.map_err(Fault::from)?;
+            if page.records.is_empty() {
+                return Ok(());
+            }
+            let delete = page.records.into_iter().map(|found| found.key).collect();
+            let expect = expect.to_vec();
+            self.commit(Commit { expect, delete, ..Commit::default() }).await?;
+        }
+    }
+
     /// Removes the objects of a file that was deleted while it was held, and the hold. A media that
     /// was left by DeleteParts keeps what it names since.
     async fn remove_condemned(
@@ -126,6 +151,7 @@ impl Library {
             };
             self.commit(commit).await?;
         }
+        self.remove_footage(key.app, file, &expect).await?;
         self.commit(Commit { expect, delete: vec![key], ..Commit::default() }).await
     }
 }

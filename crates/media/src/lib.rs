@@ -30,6 +30,7 @@ mod hold;
 mod incoming;
 mod library;
 mod listing;
+mod live;
 pub mod manifest;
 mod metadata;
 mod modify;
@@ -53,22 +54,23 @@ mod upload;
 mod whereabouts;
 mod writing;
 
-pub use clip::Clipped;
+pub use clip::{Clipped, LiveClipped};
 pub use commit::Uploaded;
 pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
     ApplyError, ClassError, ClipError, CommitUploadError, DeleteError, DescribeError, Fault,
-    ForbidError, ListError, ModifyError, ObjectError, ObjectsError, SearchError,
+    ForbidError, ListError, LiveError, ModifyError, ObjectError, ObjectsError, SearchError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
+pub use live::Recorder;
 pub use objects::{BucketError, ObjectCounts, ObjectReader, Objects, S3, S3Error, Trouble};
 pub use place::{KEY_BYTES_MAX, is_region};
 pub use pull::{PullSettings, PullUploadError, Puller};
 pub use record::{About, Object, RecordError, Session};
 pub use session::{Applied, Grant};
-pub use settings::Settings;
+pub use settings::{Live, Settings};
 pub use task::{DescribeTaskError, DescribeTasksError};
 pub use upload::{NamedPart, PartRow, UploadRow};
 pub use whereabouts::Room;

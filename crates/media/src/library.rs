@@ -154,7 +154,7 @@ impl Library {
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
         let Some((object, _)) = object else { return self.clip_at(app, key).await };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
-        let Some((media, _)) = media else { return Ok(None) };
+        let Some((media, _)) = media else { return self.live_at(app, object.file, key).await };
         // after DeleteParts, clips may hold what is served to nobody
         if media.original.is_none() && media.cover.as_deref() != Some(key) {
             return Ok(None);

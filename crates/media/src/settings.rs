@@ -1,5 +1,7 @@
 //! What a library is told at start; the defaults are `model::limits`.
 
+use std::path::PathBuf;
+
 use model::{AppId, limits};
 
 use crate::pull::PullSettings;
@@ -29,6 +31,23 @@ pub struct Settings {
     pub free_percent_min: u64,
     /// Pulls.
     pub pull: PullSettings,
+    /// Live streams.
+    pub live: Live,
+}
+
+/// How live streams are recorded. They are reached like pulls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Where playlists that are files may lie; none: nowhere.
+    pub directory: Option<PathBuf>,
+    /// How much of a stream is kept, in ms.
+    pub window_ms: u64,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { directory: None, window_ms: limits::LIVE_WINDOW_MS }
+    }
 }
 
 impl Settings {
@@ -46,6 +65,7 @@ impl Settings {
             free_bytes_min: limits::UPLOAD_FREE_BYTES_MIN,
             free_percent_min: limits::UPLOAD_FREE_PERCENT_MIN,
             pull: PullSettings::default(),
+            live: Live::default(),
         }
     }
 }

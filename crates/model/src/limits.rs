@@ -217,6 +217,20 @@ pub const LIST_FILES_MAX: usize = 100;
 /// Different parts in one DeleteMedia call: the event repeats them, and eight kinds with a dozen
 /// templates each are fewer.
 pub const DELETE_PARTS_MAX: usize = 100;
+/// Live streams that are recorded, in all: each holds a connection and a disk busy.
+pub const LIVE_STREAMS_MAX: usize = 100;
+/// How much of a live stream is kept, in ms: an hour's game and its overtime.
+pub const LIVE_WINDOW_MS: u64 = 2 * 3_600_000;
+/// Bytes of a StreamId.
+pub const STREAM_ID_BYTES_MAX: usize = 128;
+/// Bytes of the place of a live playlist: as many as of NotificationUrl.
+pub const LIVE_PLAYLIST_PLACE_BYTES_MAX: usize = 2_048;
+/// Length of a live segment in ms: encoders make 2 to 10 s.
+pub const LIVE_SEGMENT_MS_MAX: u64 = 60_000;
+/// Bytes of a live segment: a minute at 30 Mbit/s.
+pub const LIVE_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How long one file of a live stream may take, in ms: beyond it the stream is faster than the line.
+pub const LIVE_READ_MS: u64 = 30_000;
 /// Inputs of FastEditMedia (documented).
 pub const CLIP_INPUTS_MAX: usize = 100;
 /// Clips of one file that are being copied at once: the record that holds the file for them stays

@@ -38,11 +38,14 @@ pub enum RecordKind {
     SessionId,
     /// What keeps a media file's objects beyond its deletion; `id` is the FileId.
     Hold,
+    /// A recorded segment of a live stream; `id` is the FileId of the recording, the time in ms and the
+    /// number, divided by slashes.
+    Footage,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Application,
         Self::Key,
         Self::Session,
@@ -55,6 +58,7 @@ impl RecordKind {
         Self::Signature,
         Self::SessionId,
         Self::Hold,
+        Self::Footage,
     ];
 
     /// The number the store keeps.
@@ -72,6 +76,7 @@ impl RecordKind {
             Self::Signature => 10,
             Self::SessionId => 11,
             Self::Hold => 12,
+            Self::Footage => 13,
         }
     }
 

@@ -12,6 +12,7 @@ mod clips;
 mod delivery;
 mod event_config;
 mod history;
+mod live;
 mod media;
 mod modify;
 mod publish;
@@ -34,10 +35,13 @@ pub use account::{
     ModifySubAppIdStatus, ResourceTag,
 };
 pub use class::{CreateClass, DeleteClass, DescribeAllClass, ModifyClass};
-pub use clips::{FastEditMedia, FastEditMediaFileInfo, Persistence, SimpleHlsClip};
+pub use clips::{
+    FastEditMedia, FastEditMediaFileInfo, LiveRealTimeClip, Persistence, SimpleHlsClip,
+};
 pub use delivery::{DescribeDelivery, ResumeDelivery, TestNotification};
 pub use event_config::{DescribeEventConfig, ModifyEventConfig};
 pub use history::{DescribeEventDetail, DescribeEvents, EventState, PurgeEvents};
+pub use live::{DeleteLiveStream, DescribeLiveStreams, RegisterLiveStream};
 pub use media::{
     ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
 };
@@ -125,10 +129,14 @@ actions! {
     DescribeTasks: |request| request.sub_app_id,
     SimpleHlsClip: |request| request.sub_app_id,
     FastEditMedia: |request| request.sub_app_id,
+    LiveRealTimeClip: |request| request.sub_app_id,
     CreateSubAppId: |_request| None,
     DescribeSubAppIds: |_request| None,
     ModifySubAppIdInfo: |request| Some(request.sub_app_id),
     ModifySubAppIdStatus: |request| Some(request.sub_app_id),
+    RegisterLiveStream: |request| request.sub_app_id,
+    DescribeLiveStreams: |request| request.sub_app_id,
+    DeleteLiveStream: |request| request.sub_app_id,
     PublishEvents: |request| request.sub_app_id,
     DescribeEvents: |request| request.sub_app_id,
     DescribeEventDetail: |request| request.sub_app_id,

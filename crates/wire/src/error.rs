@@ -81,13 +81,15 @@ codes! {
     InvalidParameterValueClassIds = "InvalidParameterValue.ClassIds",
     /// ClassName is empty or too long.
     InvalidParameterValueClassName = "InvalidParameterValue.ClassName",
+    /// The span is longer than a recording may be.
+    InvalidParameterValueClipDuration = "InvalidParameterValue.ClipDuration",
     /// CoverType is no known image type.
     InvalidParameterValueCoverType = "InvalidParameterValue.CoverType",
     /// CoverUrl cannot be fetched from.
     InvalidParameterValueCoverUrl = "InvalidParameterValue.CoverUrl",
     /// Description is too long.
     InvalidParameterValueDescription = "InvalidParameterValue.Description",
-    /// EndTime is no time.
+    /// EndTime is no time, or lies before the start or before what was recorded.
     InvalidParameterValueEndTime = "InvalidParameterValue.EndTime",
     /// EndTimeOffset lies before the start.
     InvalidParameterValueEndTimeOffset = "InvalidParameterValue.EndTimeOffset",
@@ -135,7 +137,7 @@ codes! {
     InvalidParameterValueSort = "InvalidParameterValue.Sort",
     /// A source type is none.
     InvalidParameterValueSourceTypes = "InvalidParameterValue.SourceTypes",
-    /// StartTime is no time.
+    /// StartTime is no time, or lies behind what was recorded.
     InvalidParameterValueStartTime = "InvalidParameterValue.StartTime",
     /// StartTimeOffset lies outside the media.
     InvalidParameterValueStartTimeOffset = "InvalidParameterValue.StartTimeOffset",
@@ -145,6 +147,8 @@ codes! {
     InvalidParameterValueStorageRegions = "InvalidParameterValue.StorageRegions",
     /// StreamIds holds too many, or what is too long.
     InvalidParameterValueStreamIds = "InvalidParameterValue.StreamIds",
+    /// StreamId names no live stream that is recorded.
+    InvalidParameterValueStreamIdInvalid = "InvalidParameterValue.StreamIdInvalid",
     /// A tag is too long.
     InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
     /// Tags holds too many, or what is too long.

@@ -9,6 +9,7 @@ mod clips;
 mod delivery;
 mod history;
 mod keys;
+mod live;
 mod media;
 mod modify;
 mod search;
@@ -29,6 +30,7 @@ pub use history::{
     PurgedReply, ReplayedReply,
 };
 pub use keys::{KeyInfo, KeyReply, KeysReply};
+pub use live::{LiveRealTimeClipReply, LiveRealTimeClipSegment, LiveStreamInfo, LiveStreamsReply};
 pub use media::{
     ApplyUploadReply, CommitUploadReply, ManifestReply, MediaInfo, MediaInfosReply, TempCertificate,
 };
@@ -42,7 +44,7 @@ pub use task::{TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply};
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// ModifyEventConfig, ConfirmEvents, DeleteMedia, ModifyClass, DeleteClass, ModifySubAppIdInfo,
-    /// ModifySubAppIdStatus, DeleteKey, DeleteSigningSecret, ResumeDelivery.
+    /// ModifySubAppIdStatus, DeleteKey, DeleteSigningSecret, RegisterLiveStream, DeleteLiveStream, ResumeDelivery.
     Done,
     /// DescribeEventConfig.
     EventConfig(EventConfigReply),
@@ -82,6 +84,10 @@ pub enum Reply {
     SimpleHlsClip(SimpleHlsClipReply),
     /// FastEditMedia.
     FastEditMedia(FastEditMediaReply),
+    /// LiveRealTimeClip.
+    LiveRealTimeClip(LiveRealTimeClipReply),
+    /// DescribeLiveStreams.
+    LiveStreams(LiveStreamsReply),
     /// CreateSubAppId.
     SubAppId(SubAppIdReply),
     /// DescribeSubAppIds.
@@ -137,6 +143,8 @@ impl Reply {
             Self::Tasks(reply) => serde_json::to_writer(out, reply)?,
             Self::SimpleHlsClip(reply) => serde_json::to_writer(out, reply)?,
             Self::FastEditMedia(reply) => serde_json::to_writer(out, reply)?,
+            Self::LiveRealTimeClip(reply) => serde_json::to_writer(out, reply)?,
+            Self::LiveStreams(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppId(reply) => serde_json::to_writer(out, reply)?,
             Self::SubAppIds(reply) => serde_json::to_writer(out, reply)?,
             Self::Published(reply) => serde_json::to_writer(out, reply)?,

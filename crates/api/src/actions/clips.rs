@@ -1,12 +1,12 @@
-//! SimpleHlsClip, FastEditMedia: what is clipped is decided in `media`; here its errors become the
+//! SimpleHlsClip, FastEditMedia, LiveRealTimeClip: what is clipped is decided in `media`; here its errors become the
 //! documented codes of each action.
 
 use std::sync::Arc;
 
 use media::{ClipError, Library};
 use model::Application;
-use wire::action::{FastEditMedia, SimpleHlsClip};
-use wire::reply::{FastEditMediaReply, SimpleHlsClipReply};
+use wire::action::{FastEditMedia, LiveRealTimeClip, SimpleHlsClip};
+use wire::reply::{FastEditMediaReply, LiveRealTimeClipReply, SimpleHlsClipReply};
 use wire::{ApiError, Code, Reply};
 
 use super::library::{broken, sentence};
@@ -46,6 +46,22 @@ pub(crate) async fn fast_edit_media(
     Ok(Reply::FastEditMedia(FastEditMediaReply { file_id, url: clipped.url }))
 }
 
+/// LiveRealTimeClip: a span of a live recording.
+pub(crate) async fn live_real_time_clip(
+    library: &Arc<Library>,
+    application: &Application,
+    request: LiveRealTimeClip,
+) -> Result<Reply, ApiError> {
+    let clipped = library.live_real_time_clip(application, &request).await.map_err(clip_error)?;
+    Ok(Reply::LiveRealTimeClip(LiveRealTimeClipReply {
+        url: clipped.url,
+        file_id: clipped.file,
+        vod_task_id: String::new(),
+        meta_data: clipped.meta,
+        segment_set: clipped.segments,
+    }))
+}
+
 fn clip_error(error: ClipError) -> ApiError {
     let text = sentence(&error);
     let code = match error {
@@ -67,6 +83,11 @@ fn clip_error(error: ClipError) -> ApiError {
         ClipError::Procedure => Code::InvalidParameterValueProcedure,
         ClipError::ExpireTime => Code::InvalidParameterValueExpireTime,
         ClipError::Mixed => Code::InvalidParameterValue,
+        ClipError::StreamId => Code::InvalidParameterValueStreamIdInvalid,
+        ClipError::StartTime => Code::InvalidParameterValueStartTime,
+        ClipError::EndTime => Code::InvalidParameterValueEndTime,
+        ClipError::ClipDuration(_) => Code::InvalidParameterValueClipDuration,
+        ClipError::Transcoded => Code::UnsupportedOperation,
     };
     ApiError::new(code, text)
 }

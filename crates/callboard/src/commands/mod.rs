@@ -15,6 +15,7 @@ pub mod find;
 pub mod keys;
 pub mod link;
 pub mod listen;
+pub mod live;
 pub mod moment;
 pub mod outward;
 pub mod printer;

@@ -244,7 +244,8 @@ impl Check<'_> {
         self.within("media.pull_concurrency_per_application", each, 1, most)?;
         let most = limits::SESSION_BYTES_MAX;
         self.within("media.pull_bytes_max", media.pull_bytes_max, 1, most)?;
-        self.span("media.pull_timeout", media.pull_timeout, 1_000, 7 * day)
+        self.span("media.pull_timeout", media.pull_timeout, 1_000, 7 * day)?;
+        self.span("media.live_window", media.live_window, 60_000, 7 * day)
     }
 
     /// Origins as browsers write them, because they are compared to the letter; or `*` alone.
@@ -396,6 +397,7 @@ mod tests {
             ("media.pull_concurrency_per_application", |s| s.media.pull_concurrency = 1),
             ("media.pull_bytes_max", |s| s.media.pull_bytes_max = 0),
             ("media.pull_timeout", |s| s.media.pull_timeout = Span::from_ms(1)),
+            ("media.live_window", |s| s.media.live_window = Span::from_ms(1)),
             ("log.level", |s| s.log.level = "loud=very=much".to_owned()),
         ];
         for (name, change) in cases {

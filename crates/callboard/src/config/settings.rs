@@ -278,6 +278,10 @@ pub struct Media {
     pub pull_upload_also_new_file_upload: bool,
     /// Whether NewFileUpload tells of clips that are kept.
     pub clips_also_new_file_upload: bool,
+    /// Where live playlists that are files may lie; empty: nowhere.
+    pub live_directory: PathBuf,
+    /// How much of a live stream is kept.
+    pub live_window: Span,
 }
 
 impl Default for Media {
@@ -297,6 +301,8 @@ impl Default for Media {
             pull_timeout: Span::from_ms(limits::PULL_MS),
             pull_upload_also_new_file_upload: false,
             clips_also_new_file_upload: true,
+            live_directory: PathBuf::new(),
+            live_window: Span::from_ms(limits::LIVE_WINDOW_MS),
         }
     }
 }

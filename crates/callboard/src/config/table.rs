@@ -251,6 +251,14 @@ pub const SETTINGS: &[Setting] = &[
         words: &["Whether a pull states NewFileUpload too, before PullComplete."],
     },
     Setting {
+        name: "media.live_directory",
+        words: &[
+            "The directory below which RegisterLiveStream may name playlists by their paths. Empty: only",
+            "URLs are followed, to public addresses and to what media.pull_allow_targets lists.",
+        ],
+    },
+    Setting { name: "media.live_window", words: &["How much of a live stream is kept."] },
+    Setting {
         name: "media.clips_also_new_file_upload",
         words: &[
             "Whether a kept SimpleHlsClip or LiveRealTimeClip raises NewFileUpload when it is made,",

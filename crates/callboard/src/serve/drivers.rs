@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use media::Library;
+use media::{Library, Recorder};
 use queue::Backend;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -13,6 +13,8 @@ use crate::failure::chain;
 
 /// How often the queue looks at what time has brought: the grain of leases and retries.
 const STORE_TICK: Duration = Duration::from_millis(100);
+/// How often it is looked for live playlists whose time has come.
+const LIVE_TICK: Duration = Duration::from_millis(500);
 /// How often dead uploads, deleted files and files past their end are swept; more often, if files
 /// stay for less after their end.
 const LIBRARY_TICK: Duration = Duration::from_secs(10);
@@ -44,6 +46,29 @@ pub(super) async fn tick_backend(
             failed.send_replace(Some(health.problems.join("; ")));
             return;
         }
+    }
+}
+
+/// Records live streams until `stop`. What fails tick after tick is told once.
+pub(super) async fn tick_live(recorder: Arc<Recorder>, stop: CancellationToken) {
+    let mut ticks = interval(LIVE_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = String::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        // dropped in the middle of a segment, it leaves garbage that the next start sweeps
+        let ticked = tokio::select! {
+            () = stop.cancelled() => return,
+            ticked = recorder.tick() => ticked,
+        };
+        let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
+        if !trouble.is_empty() && trouble != told {
+            tracing::warn!(error = trouble, "a live stream cannot be recorded");
+        }
+        told = trouble;
     }
 }
 

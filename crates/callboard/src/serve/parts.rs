@@ -14,7 +14,7 @@ use api::{Bootstrap, BootstrapError, ConfiguredApplication, Gateway, GatewayPart
 use client::Key;
 use egress::Policy;
 use media::probe::{Probe, ProbeLimits, ProbeTools};
-use media::{Library, LibraryParts, Objects, Puller};
+use media::{Library, LibraryParts, Objects, Puller, Recorder};
 use model::Clock;
 use push::Worker;
 use queue::{Backend, Observer, RecordKind, RecordQuery};
@@ -210,6 +210,11 @@ pub(super) fn library(
         also_new_file_upload: config.media.pull_upload_also_new_file_upload,
         ..media::PullSettings::default()
     };
+    settings.live = media::Live {
+        directory: Some(config.media.live_directory.clone())
+            .filter(|directory| !directory.as_os_str().is_empty()),
+        window_ms: config.media.live_window.ms(),
+    };
     settings.clips_also_new_file_upload = config.media.clips_also_new_file_upload;
     settings.expiry_grace_ms = config.media.expiry_grace.ms();
     let parts = LibraryParts {
@@ -226,14 +231,15 @@ pub(super) fn library(
     Ok(Arc::new(Library::new(parts).map_err(opened)?))
 }
 
-/// The worker that carries out pulls.
-pub(super) fn puller(
+/// The workers that fetch what applications name: pulls and live streams, by one way out.
+pub(super) fn fetchers(
     config: &Config,
     library: &Arc<Library>,
     policy: &Policy,
-) -> Result<Arc<Puller>, Failure> {
-    let client = way_out::puller(config, policy)?;
-    Ok(Puller::new(Arc::clone(library), Arc::new(client)))
+) -> Result<(Arc<Puller>, Arc<Recorder>), Failure> {
+    let client = Arc::new(way_out::puller(config, policy)?);
+    let recorder = Recorder::new(Arc::clone(library), Arc::clone(&client));
+    Ok((Puller::new(Arc::clone(library), client), recorder))
 }
 
 /// The gateway over all of it.

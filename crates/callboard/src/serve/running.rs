@@ -118,7 +118,7 @@ impl Running {
         if let Err(error) = library.tick().await {
             tracing::error!(error = chain(&error), "the library was not swept as a whole");
         }
-        let puller = parts::puller(config, &library, &pull_policy)?;
+        let (puller, recorder) = parts::fetchers(config, &library, &pull_policy)?;
         let worker = parts::worker(config, &base, &policy)?;
         let gateway = parts::gateway(config, &base, &library, &policy, &worker);
 
@@ -148,6 +148,7 @@ impl Running {
         running.tasks.spawn(drivers::tick_clips(Arc::clone(&library), stop()));
         running.tasks.spawn(drivers::tick_library(Arc::clone(&library), stop()));
         running.tasks.spawn(puller.run(stop()));
+        running.tasks.spawn(drivers::tick_live(recorder, stop()));
         let ops = Ops {
             backend: Arc::clone(&base.backend),
             worker: worker.clone(),

@@ -24,19 +24,20 @@ use crate::{place, random, render};
 const PAGE: usize = 500;
 
 impl Library {
-    /// Makes a media of what is wanted, and copies its files from then on.
+    /// Makes a media of what is wanted, and copies its files from then on. Says of what it was made,
+    /// too.
     pub(super) async fn keep(
         self: &Arc<Self>,
         application: &Application,
         wanted: &Wanted<'_>,
         about: &About,
-    ) -> Result<Clipped, ClipError> {
+    ) -> Result<(Clipped, Vec<Taken>), ClipError> {
         for _ in 0..ROUNDS {
             let taken = self.take(application.id, wanted).await?;
             match self.try_keep(application, wanted, about, &taken).await {
                 Ok(clipped) => {
                     self.copy_soon();
-                    return Ok(clipped);
+                    return Ok((clipped, taken));
                 }
                 Err(Attempted::Conflict) => {}
                 Err(Attempted::Failed(error)) => return Err(error),

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use model::{AppId, FileId};
+use model::{AppId, FileId, Timestamp};
 
 use super::list::{self, Run};
 use super::source::directory_in;
@@ -52,11 +52,14 @@ impl Library {
             let Some(text) = self.part_text(app, &media, &base, range).await? else {
                 return Ok(None);
             };
-            return Ok(Some(Served { forbidden: media.forbidden, ..written(key, &object, text) }));
+            return Ok(Some(Served {
+                forbidden: media.forbidden,
+                ..written(key, (object.file, object.at), text)
+            }));
         }
         let Some(file) = place::file_of(key) else { return Ok(None) };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
-        let Some((media, _)) = media else { return Ok(None) };
+        let Some((media, _)) = media else { return self.live_at(app, file, key).await };
         let object = self.borrowed(app, &media, key).await?;
         Ok(object
             .map(|object| Served { forbidden: media.forbidden, ..Served::stored(key, object) }))
@@ -105,18 +108,18 @@ impl Library {
     }
 }
 
-/// A playlist that is kept nowhere. It is as old as the one that it was made of.
-fn written(key: &str, base: &Object, text: String) -> Served {
+/// A playlist that is kept nowhere. `at` is when what it was made of was.
+pub(crate) fn written(key: &str, (file, at): (FileId, Timestamp), text: String) -> Served {
     let mut summing = Summing::new();
     summing.update(text.as_bytes());
     let sums = summing.finish();
     let object = Object {
-        file: base.file,
+        file,
         stored: String::new(),
         size: sums.size,
         etag: sums.etag(),
         crc64: sums.crc64,
-        at: base.at,
+        at,
         upload: None,
     };
     Served { text: Some(Bytes::from(text)), ..Served::stored(key, object) }

@@ -75,12 +75,12 @@ fn place(url: &str) -> (String, String) {
     (bucket.to_owned(), key.to_owned())
 }
 
-async fn served(world: &World, url: &str) -> Option<Served> {
+pub(crate) async fn served(world: &World, url: &str) -> Option<Served> {
     let (bucket, key) = place(url);
     world.library.published(&bucket, &key).await.unwrap()
 }
 
-async fn bytes(world: &World, url: &str) -> Option<Vec<u8>> {
+pub(crate) async fn bytes(world: &World, url: &str) -> Option<Vec<u8>> {
     let served = served(world, url).await?;
     Some(match &served.text {
         Some(text) => {
@@ -138,14 +138,14 @@ fn decoded(playlist: &Path) -> (f64, usize) {
     (seconds.trim().parse().unwrap(), frames)
 }
 
-async fn plays(world: &World, url: &str, seconds: f64, frames: usize) {
+pub(crate) async fn plays(world: &World, url: &str, seconds: f64, frames: usize) {
     let (_directory, playlist) = dump(world, url).await;
     let (found, counted) = decoded(&playlist);
     assert!((found - seconds).abs() < 0.1, "{found} s instead of {seconds} s");
     assert_eq!(counted, frames, "frames of {}", std::fs::read_to_string(&playlist).unwrap());
 }
 
-async fn kinds(world: &World) -> Vec<EventKind> {
+pub(crate) async fn kinds(world: &World) -> Vec<EventKind> {
     let mut kinds: Vec<_> = world.events().await.iter().map(|(event, _)| event.row.kind).collect();
     kinds.reverse();
     kinds

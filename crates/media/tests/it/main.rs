@@ -21,6 +21,8 @@ mod files;
 #[cfg(test)]
 mod hls;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod modify;

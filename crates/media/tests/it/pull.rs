@@ -1,10 +1,10 @@
 //! PullUpload against sources on real sockets.
 
 mod asked;
-mod bed;
+pub(crate) mod bed;
 mod hls;
 mod hostile;
-mod source;
+pub(crate) mod source;
 mod tasks;
 
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Requests for clips: SimpleHlsClip, FastEditMedia. What belongs to a clip that is kept is read only
+//! Requests for clips: SimpleHlsClip, FastEditMedia, LiveRealTimeClip. What belongs to a clip that is kept is read only
 //! if it is to be kept, as documented: "only with IsPersistence=1".
 
 use model::Timestamp;
@@ -130,6 +130,76 @@ pub struct FastEditMediaFileInfo {
     /// Where to end, in seconds; 0: the end.
     #[serde(default)]
     pub end_time_offset: f64,
+}
+
+/// Clips a live recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRealTimeClip {
+    /// SubAppId.
+    pub sub_app_id: Option<u64>,
+    /// StreamId.
+    pub stream_id: String,
+    /// When to begin.
+    pub start_time: Timestamp,
+    /// When to end.
+    pub end_time: Timestamp,
+    /// How to keep the clip; none: it is not to be kept.
+    pub persistence: Option<Persistence>,
+    /// MetaDataRequired: whether the answer shall tell of the streams.
+    pub meta_data_required: bool,
+    /// Whether StreamInfo asks for a transcoded stream.
+    pub transcoded: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RawLiveRealTimeClip {
+    sub_app_id: Option<u64>,
+    stream_id: String,
+    start_time: String,
+    end_time: String,
+    meta_data_required: u64,
+    stream_info: Option<RawStreamInfo>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RawStreamInfo {
+    r#type: String,
+}
+
+impl LiveRealTimeClip {
+    /// # Errors
+    /// `InvalidParameterValue.StartTime` and `.EndTime` if they are no times,
+    /// `InvalidParameterValue` for what StreamInfo.Type and MetaDataRequired cannot be, and those of
+    /// what belongs to a clip that is kept.
+    pub(super) fn from_tree(tree: Map<String, Value>) -> Result<Self, ApiError> {
+        let persistence = Persistence::read(tree.clone())?;
+        let raw: RawLiveRealTimeClip = super::typed(tree)?;
+        let time = |code, name: &str, text: &str| {
+            let absent = || ApiError::invalid_value(name, text).coded(code);
+            super::time(code, name, Some(text))?.ok_or_else(absent)
+        };
+        let transcoded = match raw.stream_info.unwrap_or_default().r#type.as_str() {
+            "" | "Original" => false,
+            "Transcoding" => true,
+            other => return Err(ApiError::invalid_value("StreamInfo.Type", other)),
+        };
+        let meta_data_required = match raw.meta_data_required {
+            0 => false,
+            1 => true,
+            other => return Err(ApiError::invalid_value("MetaDataRequired", &other.to_string())),
+        };
+        Ok(Self {
+            sub_app_id: raw.sub_app_id,
+            stream_id: raw.stream_id,
+            start_time: time(Code::InvalidParameterValueStartTime, "StartTime", &raw.start_time)?,
+            end_time: time(Code::InvalidParameterValueEndTime, "EndTime", &raw.end_time)?,
+            persistence,
+            meta_data_required,
+            transcoded,
+        })
+    }
 }
 
 super::plain_requests!(FastEditMedia);

@@ -14,7 +14,8 @@ use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
     DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
     FastEditMediaReply, FileContent, ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply,
-    KeysReply, ListFilesReply, ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply,
+    KeysReply, ListFilesReply, LiveRealTimeClipReply, LiveRealTimeClipSegment, LiveStreamInfo,
+    LiveStreamsReply, ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply,
     PublishResult, PublishedReply, PurgedReply, ReplayedReply, SearchMediaReply, SigningSecretInfo,
     SigningSecretReply, SigningSecretsReply, SimpleHlsClipReply, StorageDataReply, StorageStat,
     SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply, TaskSimpleInfo,
@@ -279,6 +280,8 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         | ActionName::ModifySubAppIdStatus
         | ActionName::DeleteKey
         | ActionName::DeleteSigningSecret
+        | ActionName::RegisterLiveStream
+        | ActionName::DeleteLiveStream
         | ActionName::ResumeDelivery => Reply::Done,
         ActionName::DescribeEventConfig => {
             Reply::EventConfig(EventConfigReply::from(&EventConfig::default()))
@@ -354,6 +357,27 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         ActionName::FastEditMedia => Reply::FastEditMedia(FastEditMediaReply {
             file_id: FILE,
             url: "http://127.0.0.1:8800/media/a/b.m3u8".to_owned(),
+        }),
+        ActionName::LiveRealTimeClip => Reply::LiveRealTimeClip(LiveRealTimeClipReply {
+            url: "http://127.0.0.1:8800/media/a/clip-1-2.m3u8".to_owned(),
+            file_id: Some(FILE),
+            vod_task_id: String::new(),
+            meta_data: Some(meta_data()),
+            segment_set: vec![LiveRealTimeClipSegment {
+                start_time: AT,
+                end_time: AT.plus_ms(60_000),
+            }],
+        }),
+        ActionName::DescribeLiveStreams => Reply::LiveStreams(LiveStreamsReply {
+            live_stream_set: vec![LiveStreamInfo {
+                stream_id: "camera-1".to_owned(),
+                playlist: "https://live.example.com/camera-1/index.m3u8".to_owned(),
+                state: "WAITING".to_owned(),
+                reason: String::new(),
+                create_time: AT,
+                start_time: None,
+                end_time: Some(AT),
+            }],
         }),
         ActionName::CreateSubAppId => Reply::SubAppId(SubAppIdReply { sub_app_id: 1_400_000_001 }),
         ActionName::DescribeSubAppIds => Reply::SubAppIds(SubAppIdsReply {

@@ -1,0 +1,233 @@
+//! From a playlist that moves to the segments in it that are new. Pure.
+//!
+//! Segments are told apart by their number as long as the numbering goes on: the last one that was
+//! recorded still stands where it should. If it does not, the encoder has begun anew, and what is new
+//! is told by the time. What was missed in between, whatever the reason, makes the next segment one
+//! that does not continue.
+
+use std::time::Duration;
+
+use model::{Timestamp, limits};
+use serde::{Deserialize, Serialize};
+
+use crate::clip::list::date_of;
+use crate::playlist::MediaPlaylist;
+
+/// How far the time of a segment may be from where the one before it ended, in ms, if the two are one
+/// run: times are written to the millisecond, durations often to the frame.
+pub(crate) const SLACK_MS: i64 = 1_000;
+/// How far back the time of a new beginning may lie, in ms: farther, and the clock was set.
+const STEP_MS: i64 = 60_000;
+
+/// How far a recording has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// The number of the last segment in its playlist; none: nothing was recorded yet.
+    pub sequence: Option<u64>,
+    /// The reference of that segment.
+    pub uri: String,
+    /// When it ended.
+    pub end: Option<Timestamp>,
+    /// How many were recorded.
+    pub count: u64,
+    /// The map that was read last: what it is, and where it is kept.
+    pub map: Option<(String, String)>,
+}
+
+/// A segment to be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct New {
+    /// Which of the playlist.
+    pub index: usize,
+    /// When it begins.
+    pub at: Timestamp,
+    /// Whether it does not continue the one before it.
+    pub breaks: bool,
+}
+
+/// Why a playlist cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// Nothing says when its segments are.
+    #[error("EXT-X-PROGRAM-DATE-TIME is missing: nothing says when a segment was made")]
+    NoDate,
+    /// A time before 1970.
+    #[error("EXT-X-PROGRAM-DATE-TIME lies before 1970")]
+    BadDate,
+    /// Its segments are encrypted.
+    #[error("EXT-X-KEY: encrypted segments are not recorded")]
+    Encrypted,
+    /// Its segments are parts of files.
+    #[error("EXT-X-BYTERANGE: segments that are parts of files are not recorded")]
+    Ranges,
+    /// A segment that lasts too long.
+    #[error("a segment of more than {} s is not recorded", limits::LIVE_SEGMENT_MS_MAX / 1000)]
+    TooLong,
+}
+
+/// The segments of a playlist that are new since `reached`, in their order.
+pub(crate) fn new_segments(list: &MediaPlaylist, reached: &Reached) -> Result<Vec<New>, Unfit> {
+    let first = first_new(list, reached);
+    let mut found: Vec<New> = Vec::new();
+    let mut breaks = first.breaks;
+    let mut expected = first.continues.then_some(reached.end).flatten();
+    for (index, segment) in list.segments.iter().enumerate().skip(first.index) {
+        let at = date_of(list, index).or(expected).ok_or(Unfit::NoDate)?;
+        let duration = i64::try_from(segment.duration.as_millis()).unwrap_or(i64::MAX);
+        if segment.gap {
+            breaks = true;
+            expected = Some(at.plus_ms(duration));
+            continue;
+        }
+        if at.0 < 0 {
+            return Err(Unfit::BadDate);
+        }
+        if segment.keys.iter().next().is_some() {
+            return Err(Unfit::Encrypted);
+        }
+        if segment.range.is_some() || segment.map.as_ref().is_some_and(|map| map.range.is_some()) {
+            return Err(Unfit::Ranges);
+        }
+        if segment.duration > Duration::from_millis(limits::LIVE_SEGMENT_MS_MAX) {
+            return Err(Unfit::TooLong);
+        }
+        let jumps = expected.is_some_and(|expected| at.since_ms(expected).abs() > SLACK_MS);
+        breaks |= segment.discontinuity || jumps;
+        found.push(New { index, at, breaks });
+        breaks = false;
+        expected = Some(at.plus_ms(duration));
+    }
+    Ok(found)
+}
+
+/// Where the new segments begin.
+struct First {
+    index: usize,
+    /// Whether the first of them continues the last that was recorded.
+    continues: bool,
+    /// Whether it certainly does not.
+    breaks: bool,
+}
+
+fn first_new(list: &MediaPlaylist, reached: &Reached) -> First {
+    let (Some(latest), Some(end)) = (reached.sequence, reached.end) else {
+        return First { index: 0, continues: false, breaks: false };
+    };
+    if latest < list.media_sequence {
+        // the playlist has moved on; one that follows at once was not missed
+        let follows = latest + 1 == list.media_sequence;
+        return First { index: 0, continues: follows, breaks: !follows };
+    }
+    let index = usize::try_from(latest - list.media_sequence).unwrap_or(usize::MAX);
+    if list.segments.get(index).is_some_and(|segment| segment.file.uri == reached.uri) {
+        return First { index: index + 1, continues: true, breaks: false };
+    }
+    // numbered anew: what is after the end is new, and all of it if the clock was set back
+    let dates = || (0..list.segments.len()).map(|index| date_of(list, index));
+    let newest = dates().flatten().last();
+    let index = if newest.is_some_and(|newest| newest < end.plus_ms(-STEP_MS)) {
+        0
+    } else {
+        let is_new = |date: Option<Timestamp>| date.is_some_and(|at| at >= end.plus_ms(-SLACK_MS));
+        dates().position(is_new).unwrap_or(list.segments.len())
+    };
+    First { index, continues: false, breaks: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playlist::{self, Playlist, path};
+
+    const NOON: i64 = 1_795_521_600_000;
+
+    /// Segments of two seconds, each with its time: `(number, uri, seconds after noon)`.
+    fn list(first: u64, segments: &[(&str, i64)]) -> MediaPlaylist {
+        let line = |(uri, at): &(&str, i64)| {
+            let date = Timestamp(NOON + at * 1000);
+            format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXTINF:2,\n{uri}\n")
+        };
+        let lines: Vec<String> = segments.iter().map(line).collect();
+        read(&format!("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:{first}\n{}", lines.concat()))
+    }
+
+    fn read(text: &str) -> MediaPlaylist {
+        match playlist::parse(text, |uri: &str| path::inside("", uri)).unwrap() {
+            Playlist::Media(list) => list,
+            Playlist::Master(_) => panic!(),
+        }
+    }
+
+    fn reached(sequence: u64, uri: &str, end: i64) -> Reached {
+        Reached {
+            sequence: Some(sequence),
+            uri: uri.to_owned(),
+            end: Some(Timestamp(NOON + end * 1000)),
+            ..Reached::default()
+        }
+    }
+
+    /// Indexes and whether each breaks.
+    fn new(list: &MediaPlaylist, reached: &Reached) -> Vec<(usize, bool)> {
+        let found = new_segments(list, reached).unwrap();
+        found.into_iter().map(|new| (new.index, new.breaks)).collect()
+    }
+
+    #[test]
+    fn a_playlist_that_moves_brings_what_is_new() {
+        let four = list(7, &[("7", 0), ("8", 2), ("9", 4), ("10", 6)]);
+        let all = vec![(0, false), (1, false), (2, false), (3, false)];
+        assert_eq!(new(&four, &Reached::default()), all);
+        assert_eq!(new(&four, &reached(8, "8", 4)), [(2, false), (3, false)]);
+        assert_eq!(new(&four, &reached(10, "10", 8)), []);
+        assert_eq!(new(&four, &reached(6, "6", 0)), all, "the next one follows at once");
+    }
+
+    #[test]
+    fn what_was_missed_is_a_break() {
+        let two = list(7, &[("7", 0), ("8", 2)]);
+        assert_eq!(new(&two, &reached(3, "3", -6)), [(0, true), (1, false)]);
+        let hole = list(7, &[("7", 0), ("8", 20), ("9", 22)]);
+        assert_eq!(new(&hole, &reached(7, "7", 2)), [(1, true), (2, false)]);
+        let text = "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00Z\n#EXTINF:2,\na\n\
+                    #EXT-X-GAP\n#EXTINF:2,\nb\n#EXTINF:2,\nc\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nd\n";
+        assert_eq!(new(&read(text), &Reached::default()), [(0, false), (2, true), (3, true)]);
+    }
+
+    #[test]
+    fn an_encoder_that_begins_anew_is_followed_by_time() {
+        let anew = list(0, &[("0", 4), ("1", 30), ("2", 32)]);
+        assert_eq!(new(&anew, &reached(9, "9", 6)), [(1, true), (2, false)]);
+        let same_number = list(9, &[("other", 30)]);
+        assert_eq!(new(&same_number, &reached(9, "9", 6)), [(0, true)]);
+        let set_back = list(0, &[("0", -3600), ("1", -3598)]);
+        assert_eq!(new(&set_back, &reached(9, "9", 6)), [(0, true), (1, false)]);
+        let stale = list(0, &[("0", 0), ("1", 2)]);
+        assert_eq!(new(&stale, &reached(9, "9", 6)), []);
+    }
+
+    #[test]
+    fn times_come_from_what_was_said_before() {
+        let text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:5\n#EXTINF:2,\n5\n#EXTINF:2,\n6\n";
+        assert_eq!(new_segments(&read(text), &Reached::default()), Err(Unfit::NoDate));
+        let found = new_segments(&read(text), &reached(4, "4", 10)).unwrap();
+        let at: Vec<i64> = found.iter().map(|new| (new.at.0 - NOON) / 1000).collect();
+        assert_eq!(at, [10, 12]);
+        assert_eq!(new_segments(&read(text), &reached(2, "2", 10)), Err(Unfit::NoDate));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused() {
+        let date = "#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00Z\n";
+        for (text, unfit) in [
+            ("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2,\na\n", Unfit::Encrypted),
+            ("#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n", Unfit::Ranges),
+            ("#EXT-X-MAP:URI=\"i\",BYTERANGE=\"10@0\"\n#EXTINF:2,\na\n", Unfit::Ranges),
+            ("#EXTINF:61,\na\n", Unfit::TooLong),
+            ("#EXT-X-PROGRAM-DATE-TIME:1969-11-24T12:00:00Z\n#EXTINF:2,\na\n", Unfit::BadDate),
+        ] {
+            let list = read(&format!("#EXTM3U\n{date}{text}"));
+            assert_eq!(new_segments(&list, &Reached::default()), Err(unfit), "{text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Where a live playlist is, and how it and what it names are read: by the way out like any pull, or
+//! from files below one directory that the operator named.
+//!
+//! A path comes over the API, so it is followed only below that directory, after every link in it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use egress::{Client, Download, Fetch};
+use model::{AppId, limits};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::error::LiveError;
+use crate::playlist::{PathError, path};
+use crate::pull::PullSettings;
+use crate::settings::Live;
+
+/// Bytes read of a file at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Where a playlist is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On another server.
+    Web(Url),
+    /// A file below the directory for them.
+    File(PathBuf),
+}
+
+/// Why something could not be read; in the words that the operator is told.
+pub(super) type Unread = String;
+
+impl Place {
+    /// The place that a text names.
+    pub(super) fn read(text: &str, settings: &Live) -> Result<Self, LiveError> {
+        if text.len() > limits::LIVE_PLAYLIST_PLACE_BYTES_MAX {
+            return Err(LiveError::Playlist("it is too long".to_owned()));
+        }
+        if text.starts_with('/') {
+            let Some(directory) = &settings.directory else { return Err(LiveError::NoDirectory) };
+            let path = PathBuf::from(text);
+            return match within(directory, &path) {
+                Ok(_) => Ok(Self::File(path)),
+                Err(reason) => Err(LiveError::Playlist(reason)),
+            };
+        }
+        let url = Url::parse(text)
+            .map_err(|_no_url| LiveError::Playlist("it is neither a URL nor a path".to_owned()))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(LiveError::Playlist("only http and https are followed".to_owned()));
+        }
+        Ok(Self::Web(url))
+    }
+
+    /// What a reference in the playlist leads to, as a text that [`Place::open`] takes.
+    pub(super) fn resolve(&self, reference: &str) -> Result<String, PathError> {
+        match self {
+            Self::Web(url) => {
+                url.join(reference).map(String::from).map_err(|_no_url| PathError::Characters)
+            }
+            Self::File(_) => path::inside("", reference),
+        }
+    }
+}
+
+/// Reads what belongs to one stream.
+pub(super) struct Reader<'a> {
+    pub client: &'a Client,
+    pub app: AppId,
+    pub place: &'a Place,
+    pub live: &'a Live,
+    pub pull: &'a PullSettings,
+}
+
+impl<'a> Reader<'a> {
+    /// The text of the playlist.
+    pub(super) async fn playlist(&self) -> Result<String, Unread> {
+        let at = match self.place {
+            Place::Web(url) => url.as_str(),
+            Place::File(path) => {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.ok_or("the path has no name")?
+            }
+        };
+        let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut body = self.open(at, max).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        String::from_utf8(bytes).map_err(|_binary| "the playlist is no text".to_owned())
+    }
+
+    /// What `at` leads to, of which no more than `max` bytes are read.
+    pub(super) async fn open(&self, at: &str, max: u64) -> Result<Body<'a>, Unread> {
+        let deadline = Instant::now() + Duration::from_millis(limits::LIVE_READ_MS);
+        let pieces = match self.place {
+            Place::Web(_) => {
+                let url = Url::parse(at).map_err(|error| format!("{at}: {error}"))?;
+                let owner = Some(self.app.0);
+                let fetch =
+                    Fetch { url, resume: None, owner, patience: self.pull.patience, deadline };
+                let download = self.client.download(&fetch).await;
+                Pieces::Web(Box::new(download.map_err(|error| format!("{at}: {error}"))?))
+            }
+            Place::File(playlist) => {
+                let directory = self.live.directory.as_deref();
+                let directory = directory.ok_or("media.live_directory is not set")?;
+                let beside = playlist.parent().unwrap_or(directory);
+                let path = within(directory, &beside.join(at))?;
+                let file = timeout_at(deadline, tokio::fs::File::open(path)).await;
+                let file = file.map_err(|_late| format!("{at}: not in time"))?;
+                Pieces::File(file.map_err(|error| format!("{at}: {error}"))?)
+            }
+        };
+        Ok(Body { pieces, at: at.to_owned(), left: max, max, deadline })
+    }
+}
+
+/// Bytes on their way here.
+pub(super) struct Body<'a> {
+    pieces: Pieces<'a>,
+    at: String,
+    left: u64,
+    max: u64,
+    deadline: Instant,
+}
+
+enum Pieces<'a> {
+    Web(Box<Download<'a>>),
+    File(tokio::fs::File),
+}
+
+impl Body<'_> {
+    /// The next piece; none: that was all.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Unread> {
+        let at = &self.at;
+        let piece = match &mut self.pieces {
+            Pieces::Web(download) => {
+                download.next().await.map_err(|error| format!("{at}: {error}"))?
+            }
+            Pieces::File(file) => {
+                let mut buffer = BytesMut::with_capacity(READ_BYTES);
+                let read = timeout_at(self.deadline, file.read_buf(&mut buffer)).await;
+                let read = read.map_err(|_late| format!("{at}: not in time"))?;
+                let len = read.map_err(|error| format!("{at}: {error}"))?;
+                (len > 0).then(|| buffer.freeze())
+            }
+        };
+        let Some(piece) = piece else { return Ok(None) };
+        let len = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let max = self.max;
+        self.left =
+            self.left.checked_sub(len).ok_or_else(|| format!("{at}: more than {max} bytes"))?;
+        Ok(Some(piece))
+    }
+}
+
+/// The file at a path, which must lie below the directory when every link was followed.
+fn within(directory: &Path, path: &Path) -> Result<PathBuf, Unread> {
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let (directory, path) =
+        (directory.canonicalize().map_err(told)?, path.canonicalize().map_err(told)?);
+    if !path.starts_with(&directory) {
+        return Err("it does not lie below media.live_directory".to_owned());
+    }
+    // anything else may never end, or never begin
+    if path.is_file() { Ok(path) } else { Err("it is no file".to_owned()) }
+}

@@ -46,6 +46,8 @@ A proxy to set by hand, as long as this runs:
     callboard run --proxy 127.0.0.1:8899 -- sleep infinity
 
 curl:       curl --proxy http://127.0.0.1:8899 --cacert CA.PEM https://vod.tencentcloudapi.com/
+wget:       it takes the proxy from `run`, and --ca-certificate=CA.PEM
+Node.js:    before version 24 its own fetch and http read no proxy variable; Tencent's SDKs do
 Chromium:   --proxy-server=http://127.0.0.1:8899, and the certificate under Settings, Privacy and
             security, Security, Manage certificates, Authorities; or for a test, on Debian:
             certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n callboard -i CA.PEM

@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use client::Client;
+use bytes::Bytes;
+use client::{Client, CosClient};
 use serde_json::{Value, json};
+use sign::hotlink::Hotlink;
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
 use testkit::program::Program;
 use tokio::process::Command;
@@ -73,8 +75,11 @@ async fn vod_js_sdk() {
     let media = tempfile::tempdir().unwrap();
     files(media.path()).await;
     trusted(&server).await;
+    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let class = json!({ "SubAppId": APP, "ParentId": -1, "ClassName": "from browsers" });
+    let class = client.call("CreateClass", class).await.unwrap()["ClassId"].clone();
     let context = "browser & 中文 100%";
-    let said = json!({ "sourceContext": context, "classId": 0, "vodSubAppId": APP });
+    let said = json!({ "sourceContext": context, "classId": class, "vodSubAppId": APP });
     let facts = json!({
         "ca": server.data().join("intercept-ca.pem"),
         "signatures": { "good": said, "once": { "oneTimeValid": 1, "vodSubAppId": APP } },
@@ -95,19 +100,23 @@ async fn vod_js_sdk() {
     assert_eq!(small["etags"].as_array().unwrap().len(), 1);
     assert_eq!(large["media"].as_array().unwrap().last(), Some(&json!(1)), "{large}");
     assert_eq!(large["cover"].as_array().unwrap().last(), Some(&json!(1)), "{large}");
-    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
     let pulled = client.call("PullEvents", json!({ "SubAppId": APP })).await.unwrap();
     let events = pulled["EventSet"].as_array().unwrap();
     assert_eq!(events.len(), 3, "{pulled}");
-    let pairs = [(&small, "small", context), (&large, "large", context), (&once, "small", "")];
-    for (event, (done, name, context)) in events.iter().zip(pairs) {
+    let none = json!(0);
+    let told = [
+        (&small, "small", context, &class),
+        (&large, "large", context, &class),
+        (&once, "small", "", &none),
+    ];
+    for (event, (done, name, context, class)) in events.iter().zip(told) {
         let event = &event["FileUploadEvent"];
         let done = &done["done"];
         assert_eq!(event["FileId"], done["fileId"], "{done}");
         let basic = &event["MediaBasicInfo"];
         assert_eq!(basic["Name"], name);
         assert_eq!(basic["SourceInfo"]["SourceContext"], context);
-        assert_eq!(basic["ClassId"], 0);
+        assert_eq!(basic["ClassId"], *class);
         assert_eq!(basic["MediaUrl"], done["video"]["url"]);
         same(&server, &client, &basic["MediaUrl"], &media.path().join(format!("{name}.mp4"))).await;
     }
@@ -145,6 +154,57 @@ async fn vod_js_sdk_is_refused() {
         assert!(told["message"].as_str().unwrap().contains(words), "{told}");
     }
     program.finish().await.unwrap();
+}
+
+/// A playlist with a key, and segments in a directory below it.
+async fn hls(directory: &Path) -> Vec<String> {
+    fs::create_dir(directory.join("part")).unwrap();
+    fs::write(directory.join("the.key"), [7; 16]).unwrap();
+    let info = format!("the.key\n{}\n", directory.join("the.key").display());
+    fs::write(directory.join("key.info"), info).unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i"]).arg(root().join("tests/clients/clip.mp4"));
+    ffmpeg.args(["-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_key_info_file", "key.info"]);
+    ffmpeg.args(["-hls_base_url", "part/", "-hls_segment_filename", "part/%d.ts", "index.m3u8"]);
+    assert!(ffmpeg.current_dir(directory).status().await.unwrap().success());
+    let playlist = fs::read_to_string(directory.join("index.m3u8")).unwrap();
+    let segments = playlist.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+    segments.collect()
+}
+
+#[tokio::test]
+async fn a_player_plays_what_was_signed() {
+    let config =
+        format!("{CONFIG}\n").replace("[media]", "[media]\nsigning_key = \"24FEQmTzro4V5u3D5epW\"");
+    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config);
+    let server = launch.start().await.unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let segments = hls(files.path()).await;
+    let client = Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap();
+    let applied = client.call("ApplyUpload", json!({ "MediaType": "m3u8" })).await.unwrap();
+    let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
+    let place = applied["MediaStoragePath"].as_str().unwrap();
+    let beside = place.rsplit_once('/').unwrap().0;
+    let bytes = |name: &str| Bytes::from(fs::read(files.path().join(name)).unwrap());
+    for name in segments.iter().map(String::as_str).chain(["the.key"]) {
+        cos.put_object(&format!("{beside}/{name}"), bytes(name)).await.unwrap();
+    }
+    cos.put_object(place, bytes("index.m3u8")).await.unwrap();
+    let commit = json!({ "VodSessionKey": applied["VodSessionKey"] });
+    let committed = client.call("CommitUpload", commit).await.unwrap();
+    let url = committed["MediaUrl"].as_str().unwrap();
+    let path = url.strip_prefix(&server.endpoint()).unwrap();
+    assert!(client.get(path).await.unwrap_err().to_string().contains("403"), "without a signature");
+
+    let directory = &path[..=path.rfind('/').unwrap()];
+    let signed = Hotlink::new("24FEQmTzro4V5u3D5epW", directory, u32::MAX.into(), "x").unwrap();
+    let urls = [format!("{url}?{}", signed.query())];
+    let program = Program::start(node("play.js"), &json!({ "urls": urls })).await.unwrap();
+    let played = program.step("played").await.unwrap();
+    program.finish().await.unwrap();
+    let fragments = played["played"][0]["fragments"].as_u64();
+    assert_eq!(fragments, u64::try_from(segments.len()).ok(), "{played}");
+    assert!(played["played"][0]["played"].as_f64().unwrap() > 1.5, "{played}");
 }
 
 /// What is served is what was uploaded.

@@ -22,6 +22,9 @@ const CONFIG: &str = r#"
 [pull]
 wait = "1s"
 
+[media]
+cors_origins = ["http://page.localhost"]
+
 [[application]]
 id = 1250000000
 mode = "PULL"

@@ -3,6 +3,7 @@
 //! | variable | read by |
 //! |---|---|
 //! | `HTTP_PROXY`, `HTTPS_PROXY` in both cases | nearly everything; some read only one case |
+//! | `ALL_PROXY` in both cases | curl and Chromium, if the user has set it: theirs must not win |
 //! | `NO_PROXY` in both cases | the same; our own address and this machine are reached directly |
 //! | `SSL_CERT_FILE` | OpenSSL and what is built on it, Go, Python's ssl |
 //! | `REQUESTS_CA_BUNDLE` | Python's requests, cos-python-sdk-v5 |
@@ -10,6 +11,9 @@
 //! | `NODE_EXTRA_CA_CERTS` | Node.js, which adds it to its own |
 //! | `NODE_USE_ENV_PROXY` | Node.js 24 and later: `fetch` and `http` read the proxy variables only then |
 //! | `PYTHONPATH` | Python: finds our certifi before the real one |
+//!
+//! A proxy of the user's own is out of the way while the program runs: what the program reaches is this
+//! server and, with `--pass-through`, what this machine reaches by itself.
 //!
 //! `JAVA_TOOL_OPTIONS` is deliberately absent: a JVM takes a trust store in its own format only, and
 //! says on standard error that it has picked the variable up. `callboard trust` tells what to do.
@@ -66,6 +70,9 @@ impl Surroundings {
         let url = format!("http://{proxy}");
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
             variables.push((name, url.clone().into()));
+        }
+        for name in ["ALL_PROXY", "all_proxy"] {
+            variables.extend(inherited(name).map(|_theirs| (name, url.clone().into())));
         }
         let theirs = inherited("no_proxy").or_else(|| inherited("NO_PROXY")).unwrap_or_default();
         let direct = direct(endpoint, &theirs.to_string_lossy());
@@ -157,12 +164,15 @@ mod tests {
     fn what_the_user_has_set_stays() {
         let made = make(&[
             ("PYTHONPATH", "/a:/b"),
+            ("all_proxy", "socks5://proxy:1080"),
             (
                 "NO_PROXY",
                 "intra.example, .tencentcloudapi.com,*,myqcloud.com,com,localhost,10.0.0.0/8",
             ),
         ]);
         assert!(value(&made, "PYTHONPATH").ends_with("/python:/a:/b"));
+        assert_eq!(value(&made, "all_proxy"), "http://127.0.0.1:8899");
+        assert!(made.variables().iter().all(|(name, _)| *name != "ALL_PROXY"), "it is not theirs");
         let direct = value(&made, "no_proxy");
         assert_eq!(direct, "127.0.0.1,localhost,::1,10.0.0.5,intra.example,10.0.0.0/8");
     }

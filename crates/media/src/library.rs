@@ -13,12 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Fault, ObjectError, Refusal};
 use crate::expiry::Expiry;
+use crate::hindsight::Hindsight;
 use crate::objects::{ObjectReader, Objects};
 use crate::place;
 use crate::probe::Probe;
 use crate::pull::Pulling;
 use crate::record::{self, Media, Object};
 use crate::settings::Settings;
+use crate::spent;
 use crate::staging::Staging;
 use crate::sweep::Sessions;
 use crate::writing::Writing;
@@ -64,8 +66,8 @@ pub struct Library {
     pub(crate) copying: tokio::sync::Mutex<()>,
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) expiry: Mutex<Expiry>,
-    /// When the used signatures were last looked at.
-    pub(crate) looked_at_spent: Mutex<Option<Mono>>,
+    /// What the time of used signatures is measured by.
+    pub(crate) spent: Mutex<Hindsight>,
     /// Destroyed applications that have been swept since the start.
     pub(crate) emptied: Mutex<HashSet<AppId>>,
     /// When the tasks were last looked at.
@@ -114,7 +116,7 @@ impl Library {
             copying: tokio::sync::Mutex::default(),
             sessions: Mutex::default(),
             expiry,
-            looked_at_spent: Mutex::default(),
+            spent: spent::hindsight(),
             emptied: Mutex::default(),
             tasks_swept: Mutex::default(),
             pulling: Pulling::default(),

@@ -5,20 +5,23 @@
 //! anyway. It names the session that the signature opened, because the apps' SDKs end an upload with the
 //! signature that they began it with.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-use model::{AppId, Mono, Timestamp};
-use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
+use model::{AppId, Timestamp};
+use queue::{Commit, DueQuery, RecordKey, RecordKind, RecordPut, Term};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, Refusal};
+use crate::hindsight::Hindsight;
 use crate::library::Library;
 use crate::record;
 
-/// Least time between two looks at all of them, in ms: a look reads each.
-const LOOK_MS: u64 = 600_000;
-/// Records on a page.
+/// How long a signature is remembered after its end, in ms.
+const GRACE_MS: u64 = 3_600_000;
+/// Records on a page, removed in one commit.
 const PAGE: usize = 500;
+/// Pages of one tick.
+const PAGES_MAX: usize = 10;
 
 /// A used signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +34,8 @@ struct Spent {
 
 impl Spent {
     fn put(&self, key: RecordKey) -> RecordPut {
-        RecordPut { key, body: record::body(self), terms: Vec::new(), listing: None }
+        let terms = vec![Term { name: record::EXPIRE, value: record::moment(self.expires) }];
+        RecordPut { key, body: record::body(self), terms, listing: None }
     }
 }
 
@@ -82,50 +86,40 @@ impl Library {
         Ok(found.is_some_and(|(spent, _)| spent.session.as_deref() == Some(session)))
     }
 
-    /// Forgets signatures that have expired by themselves.
+    /// Forgets signatures that have expired by themselves, for as long as a clock that is set right again
+    /// would need to bring them back ([`crate::hindsight`]).
     pub(crate) async fn sweep_spent(&self) -> Result<(), Fault> {
-        let now = self.clock.now();
-        if !self.is_time_for_spent(now.mono) {
-            return Ok(());
-        }
-        let mut query = RecordQuery {
-            kind: RecordKind::Signature,
-            app: None,
-            term: None,
-            after: None,
-            limit: PAGE,
+        let past = {
+            let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+            spent.look(self.clock.now())
         };
-        loop {
-            let page = self.backend.find(query.clone()).await?;
-            query.after = page.records.last().map(|record| record.key.clone());
-            let mut delete = Vec::new();
-            for found in page.records {
-                let spent: Spent = record::read(&found)?;
-                // an hour more, because the wall clock may have been set forward and back
-                if spent.expires.plus_ms(3_600_000) < now.wall {
-                    delete.push(found.key);
-                }
-            }
+        let Some(past) = past.filter(|_| !self.backend.health().clock_in_doubt) else {
+            return Ok(());
+        };
+        let (kind, upto) = (RecordKind::Signature, record::moment(past));
+        let mut query = DueQuery { kind, term: record::EXPIRE, upto, after: None, limit: PAGE };
+        for _ in 0..PAGES_MAX {
+            let page = self.backend.due(query.clone()).await?;
+            let is_last = page.len() < query.limit;
+            query.after = page.last().map(|(value, found)| (value.clone(), found.key.clone()));
+            let delete: Vec<_> = page.into_iter().map(|(_, found)| found.key).collect();
             if !delete.is_empty() {
                 match self.commit(Commit { delete, ..Commit::default() }).await {
                     Ok(()) | Err(Refusal::Conflict) => {}
                     Err(Refusal::Fault(fault)) => return Err(fault),
                 }
             }
-            if !page.more {
-                return Ok(());
+            if is_last {
+                break;
             }
         }
+        Ok(())
     }
+}
 
-    fn is_time_for_spent(&self, now: Mono) -> bool {
-        let mut looked = self.looked_at_spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = looked.is_none_or(|looked| now.since_ms(looked) >= LOOK_MS);
-        if is_time {
-            *looked = Some(now);
-        }
-        is_time
-    }
+/// What the time of signatures is measured by.
+pub(crate) const fn hindsight() -> Mutex<Hindsight> {
+    Mutex::new(Hindsight::new(GRACE_MS))
 }
 
 fn key(app: AppId, digest: &str) -> RecordKey {

@@ -41,6 +41,7 @@ mod put;
 #[cfg(test)]
 mod search;
 #[cfg(test)]
+mod spent;
 mod sweep;
 #[cfg(test)]
 mod together;

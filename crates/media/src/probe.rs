@@ -22,10 +22,13 @@ pub use meta::{AudioStream, DynamicRange, MetaData, VideoStream};
 pub(crate) use meta::{Finding, bits_per_second};
 pub use tools::{ProbeLimits, ProbeTools};
 
+mod adts;
 mod audio;
+mod avi;
 mod bits;
 mod excerpt;
 mod ffprobe;
+mod flv;
 mod image;
 mod input;
 mod matroska;
@@ -207,10 +210,11 @@ fn parse(mut input: Input, container: Container) -> Option<Finding> {
         Container::Flac { start } => listen(input, start, audio::Format::Flac),
         Container::Wav => listen(input, 0, audio::Format::Wav),
         Container::Ogg => listen(input, 0, audio::Format::Ogg),
+        Container::Adts { start } => adts::read(input.beginning_at(start)),
+        Container::Avi => avi::read(&mut input),
+        Container::Flv => flv::read(&mut input),
         // Known to ffprobe only.
-        Container::Adts | Container::Avi | Container::Flv | Container::MpegPs | Container::Asf => {
-            None
-        }
+        Container::MpegPs | Container::Asf => None,
     };
     finding.map(|finding| Finding { container: container.format_name().to_owned(), ..finding })
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::input::{Input, be};
 use super::meta::{AudioFinding, Finding, VideoFinding, bits_per_second, rounded_rate, ticks};
-pub(super) use entry::sampling_rate;
+pub(super) use entry::{aac_rate, sampling_rate};
 use track::{Media, Track};
 
 mod entry;

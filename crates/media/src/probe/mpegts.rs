@@ -17,6 +17,11 @@ mod headers;
 mod picture;
 mod stream;
 
+/// Width and height of the pictures that a sequence parameter set of H.264 describes.
+pub(super) fn h264_size(set: &[u8]) -> Option<(u32, u32)> {
+    picture::h264_set(set).map(|picture| (picture.width, picture.height))
+}
+
 /// Bytes of the beginning: some seconds, with a key frame of each stream.
 const HEAD_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of the end: the last time stamp of every stream.

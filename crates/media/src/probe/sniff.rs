@@ -33,8 +33,8 @@ pub(super) enum Container {
     Matroska,
     /// MPEG audio layers II and III; the first frame is at or after `start`.
     Mp3 { start: u64 },
-    /// AAC in ADTS frames.
-    Adts,
+    /// AAC in ADTS frames; `start` is behind an ID3v2 tag.
+    Adts { start: u64 },
     /// RIFF WAVE.
     Wav,
     /// FLAC; `start` is behind an ID3v2 tag.
@@ -60,7 +60,7 @@ impl Container {
             Self::Mp4 => "mov",
             Self::Matroska => "matroska",
             Self::Mp3 { .. } => "mp3",
-            Self::Adts => "aac",
+            Self::Adts { .. } => "aac",
             Self::Wav => "wav",
             Self::Flac { .. } => "flac",
             Self::Ogg => "ogg",
@@ -78,7 +78,7 @@ impl Container {
             Self::Mp4 => "mov,mp4,m4a,3gp,3g2,mj2",
             Self::Matroska => "matroska,webm",
             Self::Mp3 { .. }
-            | Self::Adts
+            | Self::Adts { .. }
             | Self::Wav
             | Self::Flac { .. }
             | Self::Ogg
@@ -146,7 +146,7 @@ fn media(head: &[u8]) -> Option<Kind> {
         _ if head.starts_with(b"\0\0\x01\xba") => Container::MpegPs,
         _ if transport_stream(head) => Container::MpegTs,
         _ if two_frames(head, mpeg_audio_frame) => Container::Mp3 { start: 0 },
-        _ if two_frames(head, adts_frame) => Container::Adts,
+        _ if two_frames(head, adts_frame) => Container::Adts { start: 0 },
         _ => return None,
     }))
 }
@@ -198,7 +198,8 @@ fn behind_id3(rest: &[u8], tagged: u64) -> Kind {
     } else if two_frames(frames, mpeg_audio_frame) {
         Kind::Media(Container::Mp3 { start: tagged })
     } else if two_frames(frames, adts_frame) {
-        Kind::Media(Container::Adts)
+        let padding = u64::try_from(padding).unwrap_or(0);
+        Kind::Media(Container::Adts { start: tagged.saturating_add(padding) })
     } else {
         Kind::Unknown
     }

@@ -140,7 +140,7 @@ fn descriptor(bytes: &[u8], tag: u8) -> Option<&[u8]> {
 }
 
 /// Sampling rate of an AudioSpecificConfig; for HE-AAC the rate that is heard.
-fn aac_rate(config: &[u8]) -> Option<u32> {
+pub(in super::super) fn aac_rate(config: &[u8]) -> Option<u32> {
     let mut bits = Bits::new(config);
     let mut object = bits.take(5)?;
     if object == 31 {

@@ -32,7 +32,11 @@ pub(super) fn mpeg(stream: &[u8]) -> Option<Picture> {
 
 /// H.264: the first sequence parameter set.
 pub(super) fn h264(stream: &[u8]) -> Option<Picture> {
-    let set = units(stream).find(|unit| unit.first().is_some_and(|byte| byte & 0x1f == 7))?;
+    units(stream).find(|unit| unit.first().is_some_and(|byte| byte & 0x1f == 7)).and_then(h264_set)
+}
+
+/// H.264: a sequence parameter set.
+pub(super) fn h264_set(set: &[u8]) -> Option<Picture> {
     let set = unescaped(set);
     let mut bits = Bits::new(set.get(1..)?);
     let profile = bits.take(8)?;

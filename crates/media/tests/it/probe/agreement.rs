@@ -69,6 +69,8 @@ async fn files_with_video() {
         ("old.mp4", "-c:v mpeg4 -c:a libmp3lame".to_owned()),
         ("mkv.mkv", format!("{h264} -c:a ac3")),
         ("mp3.mkv", format!("{h264} -c:a libmp3lame")),
+        ("clip.avi", "-c:v mpeg4 -c:a libmp3lame".to_owned()),
+        ("other.avi", "-c:v msmpeg4v2 -c:a ac3".to_owned()),
         ("vp9.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus".to_owned()),
         ("vp8.webm", "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libvorbis".to_owned()),
     ] {
@@ -81,6 +83,26 @@ async fn files_with_video() {
         assert!((theirs.video_duration - 2.0).abs() < 0.1, "{name}: {}", theirs.video_duration);
         assert!(theirs.bitrate > 10_000, "{name}: {}", theirs.bitrate);
         assert_eq!(theirs.md5, None);
+    }
+}
+
+/// Flash video has one length for all streams.
+#[tokio::test]
+async fn flash_video() {
+    let directory = TempDir::new().unwrap();
+    for (name, options) in [
+        ("clip.flv", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"),
+        ("old.flv", "-c:v flv -c:a libmp3lame -b:a 64k"),
+        // without a seekable file the writer cannot go back to write the length
+        (
+            "open.flv",
+            "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -flvflags no_duration_filesize",
+        ),
+    ] {
+        let path = make(&directory, name, &[picture("2"), tone("2")], options);
+        let ours = known(&built_in(), &path).await;
+        assert_agree(name, &ours, &known(&with_ffprobe(), &path).await);
+        assert!((ours.duration - 2.0).abs() < 0.1, "{name}: {ours:?}");
     }
 }
 
@@ -166,6 +188,8 @@ async fn files_with_sound_only() {
         ("vorbis.ogg", "-c:a libvorbis"),
         ("opus.ogg", "-c:a libopus"),
         ("tone.m4a", "-c:a aac"),
+        ("tone.aac", "-c:a aac"),
+        ("tagged.aac", "-c:a aac -write_id3v2 1 -metadata title=tone"),
         ("tone.mka", "-c:a flac"),
     ] {
         let path = make(&directory, name, &[tone("3")], codecs);
@@ -181,10 +205,7 @@ async fn files_with_sound_only() {
 #[tokio::test]
 async fn containers_that_only_ffprobe_reads() {
     let directory = TempDir::new().unwrap();
-    let h264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
     for (name, codecs, container) in [
-        ("clip.avi", "-c:v mpeg4 -c:a libmp3lame", "avi"),
-        ("clip.flv", h264, "flv"),
         ("clip.mpg", "-c:v mpeg2video -c:a mp2", "mpeg"),
         ("clip.wmv", "-c:v wmv2 -c:a wmav2", "asf"),
     ] {
@@ -193,8 +214,6 @@ async fn containers_that_only_ffprobe_reads() {
         assert_eq!((meta.container.as_str(), meta.width), (container, 320), "{name}");
         assert_eq!(built_in().run(&path).await.unwrap(), None, "{name}");
     }
-    let adts = make(&directory, "tone.aac", &[tone("1")], "-c:a aac");
-    assert_eq!(known(&with_ffprobe(), &adts).await.audio_streams[0].codec, "aac");
 }
 
 #[tokio::test]

@@ -122,9 +122,11 @@ function listen(browser) {
   return said;
 }
 
+// Returns when all of its processes have ended, as far as they hold its pipes: until then they may write
+// to its home.
 async function stop(browser) {
   if (!browser?.pid || browser.exitCode !== null || browser.signalCode !== null) return;
-  const gone = new Promise((resolve) => browser.once("exit", resolve));
+  const gone = new Promise((resolve) => browser.once("close", resolve));
   browser.kill("SIGTERM");
   const hurry = setTimeout(() => browser.kill("SIGKILL"), 5000);
   await gone;

@@ -136,17 +136,52 @@ impl Bucket {
         self.ask(Method::GET, &format!("/{key}"), Bytes::new()).await
     }
 
-    /// Asks the store itself; it does not look at signatures.
+    /// From now on the store asks for keys and permissions, as it does not do before. Returns a key
+    /// that may do nothing, and its secret.
+    pub async fn demand_permissions(&self) -> Result<(String, String)> {
+        let mut found = Vec::new();
+        for action in ["CreateUser", "CreateAccessKey"] {
+            let body = format!("Action={action}&Version=2010-05-08&UserName=nobody");
+            let kind = "application/x-www-form-urlencoded";
+            let answer = self.send("iam", Method::POST, "/", (kind, body.into())).await?;
+            for name in ["AccessKeyId", "SecretAccessKey"] {
+                found.extend(elements(&answer, name));
+            }
+        }
+        let body = ("text/plain", Bytes::from_static(b"0"));
+        self.send("s3", Method::POST, "/moto-api/reset-auth", body).await?;
+        match found.as_slice() {
+            [id, secret] => Ok((id.clone(), secret.clone())),
+            _ => Err(Failure::new(format!("the store made no key: {found:?}"))),
+        }
+    }
+
+    /// Asks for something of the bucket; nobody looks at the signature.
     async fn ask(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes> {
+        let kind = "application/octet-stream";
+        self.send("s3", method, &format!("/{NAME}{target}"), (kind, body)).await
+    }
+
+    async fn send(
+        &self,
+        service: &str,
+        method: Method,
+        target: &str,
+        (kind, body): (&str, Bytes),
+    ) -> Result<Bytes> {
         let failed = |error: &dyn std::error::Error| Failure::new(format!("the store: {error}"));
         let stream = TcpStream::connect(&self.address).await?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
+        let scope = format!("20260101/us-east-1/{service}/aws4_request");
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential=testing/{scope}, SignedHeaders=host, Signature=0");
         let request = Request::builder()
             .method(method)
-            .uri(format!("/{NAME}{target}"))
+            .uri(target)
             .header("host", &self.address)
-            .header("authorization", "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0")
+            .header("authorization", authorization)
+            .header("content-type", kind)
             .body(Full::new(body))
             .map_err(|error| failed(&error))?;
         let exchange = async {

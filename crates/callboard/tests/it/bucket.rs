@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::bucket::Bucket;
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
 
-use crate::clients::round_configured;
+use crate::clients::{root, round_configured};
 use crate::upload::up_and_down;
 
 /// Bytes of a file that goes into the bucket in parts.
@@ -198,6 +198,38 @@ async fn a_start_says_what_is_wrong_with_a_bucket() {
         let refused = launch(config.replace(from, to)).start().await.unwrap_err();
         assert!(refused.to_string().contains(words), "{to}: {refused}");
     }
+    let (id, secret) = bucket.demand_permissions().await.unwrap();
+    let known = config.replace("\"testing\"", &format!("\"{secret}\""));
+    let known = known.replace(&format!("id = \"{secret}\""), &format!("id = \"{id}\""));
+    for (config, words) in [
+        (config.clone(), "objects.s3.access_key_id: "),
+        (known.clone(), "s3:ListBucketMultipartUploads"),
+        (known.replace(&secret, "another"), "objects.s3.secret_access_key: "),
+    ] {
+        let refused = launch(config).start().await.unwrap_err().to_string();
+        assert!(refused.contains(words) && !refused.contains(&secret), "{words}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_manual_s_bucket_is_one() {
+    let manual = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, rest) = manual.split_once("```toml bucket\n").unwrap();
+    let (config, _) = rest.split_once("```").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("callboard.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_callboard"));
+    let checked = command.args(["config", "--check", "--config"]).arg(&file).env_clear();
+    let checked = checked.output().await.unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    // a backup says where the media are
+    let server = launch("").start().await.unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_callboard"));
+    command.arg("backup").arg("--data").arg(server.data()).arg("--config").arg(&file).env_clear();
+    let said = command.arg(directory.path().join("copy.db")).output().await.unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("https://minio.example.internal:9000/media/callboard/prod"), "{said}");
 }
 
 #[tokio::test]

@@ -251,6 +251,11 @@ impl Objects {
         }
     }
 
+    /// That the place has not answered.
+    pub(crate) fn silent(&self) -> BucketError {
+        BucketError::new(&self.whereabouts(), Trouble::Unreachable, "no answer in time")
+    }
+
     /// Where objects are, for people.
     pub(crate) fn whereabouts(&self) -> String {
         match &self.place {

@@ -6,8 +6,11 @@
 //! are the same everywhere. Deliberately absent: moving them, for which there are better programs.
 
 use std::io;
+use std::time::Duration;
 
+use model::limits;
 use queue::{RecordKind, RecordQuery};
+use tokio::time::timeout;
 
 use crate::error::{Fault, ObjectsError};
 use crate::library::Library;
@@ -30,8 +33,19 @@ pub struct Room {
 
 impl Library {
     /// Tries the object store out, and makes sure that it is the one that the library's objects are in.
+    ///
+    /// Takes no longer than a start can wait for it.
     pub async fn check_objects(&self) -> Result<(), ObjectsError> {
         let names = self.some_objects().await?;
+        let in_use = !names.is_empty();
+        let most = Duration::from_millis(limits::S3_CHECK_MS);
+        match timeout(most, self.check_sample(names)).await {
+            Ok(checked) => checked,
+            Err(_elapsed) => Err(ObjectsError::Bucket { error: self.objects.silent(), in_use }),
+        }
+    }
+
+    async fn check_sample(&self, names: Vec<String>) -> Result<(), ObjectsError> {
         let in_use = !names.is_empty();
         let told = |error: io::Error| match bucket_error(&error) {
             Some(error) => ObjectsError::Bucket { error: error.clone(), in_use },

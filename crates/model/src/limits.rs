@@ -296,6 +296,9 @@ pub const S3_REMOVED_AT_ONCE: usize = 1_000;
 pub const S3_CONNECT_MS: u64 = 5_000;
 /// How long the bucket may take to answer once it has the whole request, in ms.
 pub const S3_ANSWER_MS: u64 = 30_000;
+/// How long a start, or a later look, waits to find the objects where they should be, in ms: the queue
+/// waits for it.
+pub const S3_CHECK_MS: u64 = 10_000;
 /// How long a piece of an answer of the bucket may take, in ms.
 pub const S3_PIECE_MS: u64 = 30_000;
 /// How long an unused connection to the bucket is kept, in ms: stores close theirs after 20 s and more.

@@ -77,14 +77,20 @@ impl Bucket {
         )
     }
 
-    /// Cuts every connection and refuses new ones, until [`Bucket::mend`].
+    /// Cuts every connection and closes new ones at once, until [`Bucket::mend`].
     pub fn cut(&self) {
-        self.line.is_up.send_replace(false);
+        self.line.state.send_replace(State::Cut);
+    }
+
+    /// Cuts every connection and takes new ones without ever answering, until [`Bucket::mend`] or
+    /// [`Bucket::cut`].
+    pub fn freeze(&self) {
+        self.line.state.send_replace(State::Frozen);
     }
 
     /// Lets connections through again.
     pub fn mend(&self) {
-        self.line.is_up.send_replace(true);
+        self.line.state.send_replace(State::Up);
     }
 
     /// The keys of all objects.
@@ -210,11 +216,19 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
+/// What becomes of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Up,
+    Cut,
+    Frozen,
+}
+
 /// A TCP relay in front of the store.
 #[derive(Debug)]
 struct Line {
     address: String,
-    is_up: Arc<watch::Sender<bool>>,
+    state: Arc<watch::Sender<State>>,
     _stop: DropGuard,
 }
 
@@ -222,32 +236,40 @@ impl Line {
     async fn open(target: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let is_up = Arc::new(watch::Sender::new(true));
+        let state = Arc::new(watch::Sender::new(State::Up));
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
-        let relay = relay(listener, target.to_owned(), Arc::clone(&is_up), tracker.clone());
+        let relay = relay(listener, target.to_owned(), Arc::clone(&state), tracker.clone());
         tracker.spawn(stop.clone().run_until_cancelled_owned(relay));
-        Ok(Self { address, is_up, _stop: stop.drop_guard() })
+        Ok(Self { address, state, _stop: stop.drop_guard() })
     }
 }
 
 async fn relay(
     listener: TcpListener,
     target: String,
-    is_up: Arc<watch::Sender<bool>>,
+    states: Arc<watch::Sender<State>>,
     tracker: TaskTracker,
 ) {
     while let Ok((mut near, _)) = listener.accept().await {
-        let mut state = is_up.subscribe();
+        let mut state = states.subscribe();
         let target = target.clone();
         tracker.spawn(async move {
-            if !*state.borrow_and_update() {
-                return;
-            }
-            let Ok(mut far) = TcpStream::connect(target).await else { return };
+            let begun = *state.borrow_and_update();
+            let relayed = async {
+                match begun {
+                    State::Up => {
+                        let mut far = TcpStream::connect(target).await?;
+                        tokio::io::copy_bidirectional(&mut near, &mut far).await.map(drop)
+                    }
+                    State::Cut => Ok(()),
+                    State::Frozen => std::future::pending().await,
+                }
+            };
+            // whatever ends it, the connection is closed
             tokio::select! {
-                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                _ = state.wait_for(|is_up| !is_up) => {}
+                _ended = relayed => {}
+                _changed = state.wait_for(|now| *now != begun) => {}
             }
         });
     }

@@ -55,14 +55,14 @@ pub(super) fn objects(data: &Path, bucket: &Bucket) -> Result<Objects, Failure> 
     })
 }
 
-/// Makes sure that the objects are where the configuration says.
-pub(super) async fn check(library: &Library, in_bucket: bool) -> Result<(), Failure> {
+/// Makes sure that the objects are where the configuration says; false: that cannot be known now.
+pub(super) async fn check(library: &Library, in_bucket: bool) -> Result<bool, Failure> {
     match library.check_objects().await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         Err(error) if error.may_pass() => {
             let error = chain(&error);
             tracing::error!(error, "uploads and media wait for the object store; events do not");
-            Ok(())
+            Ok(false)
         }
         Err(ObjectsError::Bucket { error, .. }) => {
             let name = setting(error.trouble());

@@ -113,9 +113,11 @@ impl Running {
         let reach = format!("{}://{}", scheme(certified.as_ref()), reach(sockets.address));
         let public_url = config.public_url.as_ref().map_or(reach.as_str(), |url| url.as_str());
         let library = parts::library(launch, &base, public_url, &pull_policy)?;
-        bucket::check(&library, config.bucket.is_some()).await?;
-        // a file or a record that cannot be swept must not keep the queue from being served
-        if let Err(error) = library.tick().await {
+        // a bucket that does not answer, or a file or a record that cannot be swept, must not keep the
+        // queue from being served
+        if bucket::check(&library, config.bucket.is_some()).await?
+            && let Err(error) = library.tick().await
+        {
             tracing::error!(error = chain(&error), "the library was not swept as a whole");
         }
         let (puller, recorder) = parts::fetchers(config, &library, &pull_policy)?;

@@ -159,10 +159,13 @@ async fn an_outage_is_told_and_costs_nothing_but_time() {
     let event = json!({ "EventType": "PullComplete" });
     client(&server).call("PublishEvents", json!({ "Events": [event] })).await.unwrap();
 
-    // nor does a start
+    // nor does a start, even of one that does not answer at all
     server.kill9().await.unwrap();
+    bucket.freeze();
     server.restart().await.unwrap();
     server.logs("wait for the object store").await.unwrap();
+    client(&server).call("DescribeEventsState", json!({})).await.unwrap();
+    bucket.cut();
     let url = format!("{}{}", server.endpoint(), path(&before));
     assert_eq!(curl(&[], &url).await.0, "503");
     let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();

@@ -33,6 +33,8 @@ mod library;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod pulling;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod unmodified;

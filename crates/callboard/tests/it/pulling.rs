@@ -1,0 +1,220 @@
+//! Pulls by the real binary: killed in the middle, and asked for by the official Python SDK.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use client::Client;
+use serde_json::{Value, json};
+use testkit::process::{SECRET_ID, SECRET_KEY, Server};
+use testkit::program::Program;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clients::{python, root, setup};
+use crate::launch;
+
+const DEADLINE: Duration = Duration::from_mins(1);
+/// How often the server is killed while it pulls.
+const KILLS: usize = 2;
+/// Pulls that nothing holds up.
+const SMALL: usize = 6;
+/// Bytes of the film, more than any buffer between the two.
+const FILM: usize = 20 * 1024 * 1024;
+const CONFIG: &str = r#"
+[pull]
+wait = "1s"
+
+[media]
+pull_allow_targets = ["127.0.0.1"]
+
+[[application]]
+id = 1250000000
+mode = "PULL"
+"#;
+
+/// A server with files, which stops in the middle of some of them for the first few times.
+struct Source {
+    addr: SocketAddr,
+    /// How often each path was asked for.
+    asked: watch::Receiver<BTreeMap<String, usize>>,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Source {
+    async fn start(files: BTreeMap<String, Vec<u8>>, held: &'static [&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (count, asked) = watch::channel(BTreeMap::new());
+        let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let (until, tasks) = (stop.clone(), tracker.clone());
+        let shared = Arc::new((files, Mutex::new(count)));
+        tracker.spawn(async move {
+            loop {
+                let (stream, _) = tokio::select! {
+                    () = until.cancelled() => return,
+                    accepted = listener.accept() => accepted.unwrap(),
+                };
+                let (shared, until) = (Arc::clone(&shared), until.clone());
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = until.cancelled() => {}
+                        // whoever was killed hung up
+                        _gone = serve(stream, &shared.0, &shared.1, held) => {}
+                    }
+                });
+            }
+        });
+        Self { addr, asked, stop, tracker }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    /// Waits until each of these was asked for that often.
+    async fn asked(&mut self, paths: &[&str], times: usize) {
+        let often = |asked: &BTreeMap<String, usize>| {
+            paths.iter().all(|path| asked.get(*path).is_some_and(|count| *count >= times))
+        };
+        let waited = timeout(DEADLINE, self.asked.wait_for(often)).await;
+        drop(
+            waited
+                .unwrap_or_else(|_| panic!("{paths:?} were not asked for {times} times"))
+                .unwrap(),
+        );
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+type Counts = Mutex<watch::Sender<BTreeMap<String, usize>>>;
+
+async fn serve(
+    mut stream: TcpStream,
+    files: &BTreeMap<String, Vec<u8>>,
+    counts: &Counts,
+    slow: &[&str],
+) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let path = head.split(' ').nth(1).unwrap().to_owned();
+    let Some(bytes) = files.get(&path) else {
+        return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
+    };
+    let length = bytes.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(answer.as_bytes()).await?;
+    let times = counts.lock().unwrap().borrow().get(&path).copied().unwrap_or(0);
+    let stops = slow.contains(&path.as_str()) && times < KILLS;
+    let part = if stops { length / 2 } else { length };
+    stream.write_all(&bytes[..part]).await?;
+    counts.lock().unwrap().send_modify(|asked| *asked.entry(path).or_default() += 1);
+    if stops {
+        std::future::pending::<()>().await;
+    }
+    stream.shutdown().await
+}
+
+fn client(server: &Server) -> Client {
+    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
+}
+
+/// Every PullComplete that comes, confirmed.
+async fn completed(server: &Server, count: usize) -> Vec<Value> {
+    let client = client(server);
+    let all = async {
+        let mut told = Vec::new();
+        while told.len() < count {
+            let Ok(answer) = client.call("PullEvents", json!({})).await else { continue };
+            let events = answer["EventSet"].as_array().unwrap().clone();
+            let handles: Vec<&Value> = events.iter().map(|event| &event["EventHandle"]).collect();
+            client.call("ConfirmEvents", json!({ "EventHandles": handles })).await.unwrap();
+            told.extend(events.iter().map(|event| event["PullCompleteEvent"].clone()));
+        }
+        told
+    };
+    timeout(DEADLINE, all).await.expect("every pull is told of in time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_survive_kill_9_and_are_told_of_once() {
+    let list = "#EXTM3U\n#EXTINF:1,\n0.ts\n#EXTINF:1,\n1.ts\n#EXTINF:1,\n2.ts\n";
+    let mut files: BTreeMap<String, Vec<u8>> =
+        (0..SMALL).map(|n| (format!("/{n}.mp4"), format!("film {n}").into_bytes())).collect();
+    files.insert("/film.mp4".to_owned(), vec![7; FILM]);
+    files.insert("/list.m3u8".to_owned(), list.as_bytes().to_vec());
+    for n in 0..3 {
+        files.insert(format!("/{n}.ts"), vec![b's'; 1000 + n]);
+    }
+    let mut source = Source::start(files, &["/film.mp4", "/1.ts"]).await;
+    let mut server = launch(CONFIG).start().await.unwrap();
+    let mut paths: Vec<String> = vec!["/film.mp4".to_owned(), "/list.m3u8".to_owned()];
+    paths.extend((0..SMALL).map(|n| format!("/{n}.mp4")));
+    let mut tasks = Vec::new();
+    for path in &paths {
+        let ask = json!({ "MediaUrl": source.url(path), "SessionId": path });
+        let asked = client(&server).call("PullUpload", ask).await.unwrap();
+        tasks.push(asked["TaskId"].as_str().unwrap().to_owned());
+    }
+    for kill in 1..=KILLS {
+        source.asked(&["/film.mp4", "/1.ts"], kill).await;
+        server.kill9().await.unwrap();
+        server.restart().await.unwrap();
+    }
+    let mut told = completed(&server, paths.len()).await;
+    for event in &told {
+        assert_eq!(event["ErrCode"], 0, "{event}");
+    }
+    told.sort_by_key(|event| event["TaskId"].as_str().unwrap().to_owned());
+    tasks.sort();
+    let of: Vec<&str> = told.iter().map(|event| event["TaskId"].as_str().unwrap()).collect();
+    assert_eq!(of, tasks, "each once");
+    let events = client(&server).call("DescribeEvents", json!({ "Limit": 100 })).await.unwrap();
+    assert_eq!(events["EventSet"].as_array().unwrap().len(), paths.len(), "{events}");
+    let listed = client(&server).call("DescribeTasks", json!({ "Limit": 100 })).await.unwrap();
+    for row in listed["TaskSet"].as_array().unwrap() {
+        assert_eq!(row["Status"], "FINISH");
+    }
+    let again = json!({ "MediaUrl": source.url("/0.mp4"), "SessionId": "/0.mp4" });
+    let refused = client(&server).call("PullUpload", again).await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidParameterValue.SessionId"));
+    assert!(server.stop().await.unwrap().success());
+    let agreed = testkit::agreement::check(&server.data()).await.unwrap();
+    assert_eq!((agreed.media, agreed.objects), (paths.len(), paths.len() + 3));
+    source.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_sdk_pulls() {
+    let clip = std::fs::read(root().join("tests/clients/clip.mp4")).unwrap();
+    let files = BTreeMap::from([
+        ("/film.mp4".to_owned(), clip),
+        ("/cover.png".to_owned(), b"a cover".to_vec()),
+    ]);
+    let source = Source::start(files, &[]).await;
+    let mut server = launch(CONFIG).start().await.unwrap();
+    let facts = json!({
+        "film": source.url("/film.mp4"),
+        "cover": source.url("/cover.png"),
+        "nothing": source.url("/nothing.mp4"),
+    });
+    let program = Program::start(python("pull_upload.py"), &setup(&server, facts)).await.unwrap();
+    program.finish().await.unwrap();
+    assert!(server.stop().await.unwrap().success());
+    source.end().await;
+}

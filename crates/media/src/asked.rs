@@ -64,7 +64,7 @@ impl Asked {
 }
 
 /// The key that a MediaStoragePath names, or what is wrong with it.
-fn storage_path(
+pub(crate) fn storage_path(
     path: &str,
     naming: Naming,
     media_type: &str,

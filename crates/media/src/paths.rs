@@ -23,14 +23,26 @@ impl Library {
         if session.about.storage_path.is_none() {
             return Ok(());
         }
-        for key in session.announced() {
+        let keys = session.announced();
+        self.take_keys(app, session.file, keys, commit).await
+    }
+
+    /// Adds to a commit that a file takes these keys.
+    pub(crate) async fn take_keys(
+        &self,
+        app: AppId,
+        file: FileId,
+        keys: impl Iterator<Item = &str> + Send,
+        commit: &mut Commit,
+    ) -> Result<(), ApplyError> {
+        for key in keys {
             let (path, object) = (record::path_key(app, key), record::object_key(app, key));
             let found = self.backend.get(vec![path.clone(), object.clone()]).await;
             if found.map_err(Fault::from)?.iter().any(Option::is_some) {
                 return Err(ApplyError::PathTaken(key.to_owned()));
             }
             commit.expect.extend([(path.clone(), None), (object, None)]);
-            commit.put.push(Path { file: session.file }.put(path));
+            commit.put.push(Path { file }.put(path));
         }
         Ok(())
     }

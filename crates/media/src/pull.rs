@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use egress::{Patience, Policy};
-use model::{AppId, Application, ApplicationStatus, FileId, limits};
+use model::{AppId, Application, ApplicationStatus, FileId, Naming, limits};
 use queue::{Commit, RecordKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -107,6 +107,13 @@ pub(crate) struct Pull {
     pub told: Option<String>,
 }
 
+impl Pull {
+    /// The keys that are decided before anything is fetched.
+    fn keys(&self) -> impl Iterator<Item = &str> + Send {
+        std::iter::once(self.media_key.as_str()).chain(self.cover_key.as_deref())
+    }
+}
+
 /// What is known of pulls besides their records; losing it loses nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Pulling {
@@ -156,7 +163,7 @@ impl Library {
         if application.status != ApplicationStatus::On {
             return Err(PullUploadError::ApplicationOff(application.id));
         }
-        let asked = Asked::check(request, &self.settings, self.now())?;
+        let asked = Asked::check(request, application.naming, &self.settings, self.now())?;
         let app = application.id;
         if self.filing(app, request.class_id).await?.is_none() {
             return Err(PullUploadError::ClassId(request.class_id));
@@ -164,7 +171,7 @@ impl Library {
         if self.open_pulls(app).await? >= limits::TASKS_OPEN_MAX {
             return Err(PullUploadError::TooMany(limits::TASKS_OPEN_MAX));
         }
-        let task = self.new_pull(app, asked, request)?;
+        let task = self.new_pull(application, asked, request)?;
         for _ in 0..ROUNDS {
             let id = task::new_id(app, TaskType::PullUpload, task.created).map_err(Fault::from)?;
             let key = task::task_key(app, &id);
@@ -173,6 +180,11 @@ impl Library {
                 put: vec![task.put(key)],
                 ..Commit::default()
             };
+            let Work::PullUpload(pull) = &task.work;
+            if pull.about.storage_path.is_some() {
+                self.take_keys(app, pull.file, pull.keys(), &mut commit).await?;
+            }
+            self.enable_region(app, &pull.region, &mut commit).await?;
             if !request.session_id.is_empty() {
                 let of = (app, TaskType::PullUpload);
                 let claim = self.claim_session_id(of, &request.session_id, &id).await?;
@@ -192,18 +204,30 @@ impl Library {
         Err(Fault::Contended.into())
     }
 
-    fn new_pull(&self, app: AppId, asked: Asked, request: &PullUpload) -> Result<Task, Fault> {
+    fn new_pull(
+        &self,
+        application: &Application,
+        asked: Asked,
+        request: &PullUpload,
+    ) -> Result<Task, Fault> {
         let Asked { url, cover, about, region } = asked;
+        let app = application.id;
+        let region = region
+            .or_else(|| application.regions.first().cloned())
+            .unwrap_or_else(|| self.settings.storage_region.clone());
         let file = FileId(random::file_number()?);
-        let directory = place::directory(app, &region, file)?;
-        let key = |extension: &str| -> Result<String, Fault> {
-            Ok(format!("{directory}/{}", place::name(extension)?))
+        let directory = match &about.storage_path {
+            Some(path) => place::parent(path).to_owned(),
+            None => place::directory(app, &region, file)?,
         };
+        let key = |extension: &str| -> Result<String, Fault> {
+            Ok(place::join(&directory, &place::name(extension)?))
+        };
+        let media_key = about.storage_path.clone().map_or_else(|| key(&about.media_type), Ok)?;
         let (cover_url, cover_type) = cover.unzip();
         let pull = Pull {
             url,
             cover_url,
-            media_key: key(&about.media_type)?,
             cover_key: cover_type.as_deref().map(key).transpose()?,
             file,
             bucket: place::bucket(app, self.settings.account),
@@ -211,8 +235,10 @@ impl Library {
             directory,
             about: About {
                 name: if about.name.is_empty() { file.to_string() } else { about.name },
+                storage_path: (application.naming == Naming::Path).then(|| media_key.clone()),
                 ..about
             },
+            media_key,
             told: None,
         };
         Ok(Task {

@@ -111,7 +111,7 @@ impl Library {
     }
 
     /// Adds a region to those of an application, if it is not among them.
-    async fn enable_region(
+    pub(crate) async fn enable_region(
         &self,
         app: AppId,
         region: &str,

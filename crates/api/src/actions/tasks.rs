@@ -63,7 +63,9 @@ fn pull_error(error: PullUploadError) -> ApiError {
         PullUploadError::CoverType => Code::FailedOperationCoverType,
         PullUploadError::ExpireTime => Code::InvalidParameterValueExpireTime,
         PullUploadError::StorageRegion(_) => Code::InvalidParameterValueStorageRegion,
-        PullUploadError::MediaStoragePath => Code::InvalidParameterValueMediaStoragePath,
+        PullUploadError::MediaStoragePath(_) | PullUploadError::PathTaken(_) => {
+            Code::InvalidParameterValueMediaStoragePath
+        }
         PullUploadError::SessionContextTooLong(_) => {
             Code::InvalidParameterValueSessionContextTooLong
         }

@@ -31,9 +31,9 @@ mod ledger;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
-mod room;
-#[cfg(test)]
 mod pulling;
+#[cfg(test)]
+mod room;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What PullUpload asks for, checked.
 
-use model::{Timestamp, limits};
+use model::{Naming, Timestamp, limits};
 use percent_encoding::percent_decode_str;
 use url::Url;
 use wire::action::PullUpload;
 
 use super::PullUploadError;
 use super::error::UrlError;
+use crate::asked;
 use crate::catalogue;
 use crate::place;
 use crate::record::About;
@@ -24,12 +25,14 @@ pub(super) struct Asked {
     /// The cover's URL and type.
     pub(super) cover: Option<(String, String)>,
     pub(super) about: About,
-    pub(super) region: String,
+    /// StorageRegion; none: the application's.
+    pub(super) region: Option<String>,
 }
 
 impl Asked {
     pub(super) fn check(
         request: &PullUpload,
+        naming: Naming,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, PullUploadError> {
@@ -48,10 +51,11 @@ impl Asked {
         };
         check_members(request, now)?;
         let region = match request.storage_region.as_str() {
-            "" => settings.storage_region.as_str(),
-            region if place::is_region(region) => region,
+            "" => None,
+            region if place::is_region(region) => Some(region.to_owned()),
             other => return Err(PullUploadError::StorageRegion(other.to_owned())),
         };
+        let storage_path = asked::storage_path(&request.media_storage_path, naming, &media_type);
         Ok(Self {
             cover,
             about: About {
@@ -61,9 +65,9 @@ impl Asked {
                 expire: request.expire_time.unwrap_or(Timestamp::NEVER),
                 source_context: request.source_context.clone(),
                 session_context: request.session_context.clone(),
-                storage_path: None,
+                storage_path: storage_path.map_err(PullUploadError::MediaStoragePath)?,
             },
-            region: region.to_owned(),
+            region,
             url: request.media_url.clone(),
         })
     }
@@ -125,9 +129,6 @@ fn check_members(request: &PullUpload, now: Timestamp) -> Result<(), PullUploadE
     let long = |text: &str, max: usize| text.chars().count() > max;
     if request.expire_time.is_some_and(|expire| expire <= now) {
         return Err(PullUploadError::ExpireTime);
-    }
-    if !request.media_storage_path.is_empty() {
-        return Err(PullUploadError::MediaStoragePath);
     }
     if long(&request.session_context, limits::SESSION_CONTEXT_CHARS_MAX) {
         return Err(PullUploadError::SessionContextTooLong(limits::SESSION_CONTEXT_CHARS_MAX));

@@ -3,7 +3,7 @@
 use egress::Refusal;
 use model::AppId;
 
-use crate::error::Fault;
+use crate::error::{ApplyError, Fault};
 
 /// Why PullUpload was refused. What goes wrong later is told by PullComplete.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,12 @@ pub enum PullUploadError {
     /// StorageRegion is no region.
     #[error("`{0}` is no region such as ap-guangzhou")]
     StorageRegion(String),
-    /// MediaStoragePath is for applications that name files by path; there are none.
-    #[error("MediaStoragePath is for applications of mode fileid+path")]
-    MediaStoragePath,
+    /// MediaStoragePath is no path for the file.
+    #[error("MediaStoragePath: {0}")]
+    MediaStoragePath(&'static str),
+    /// Another file has that path.
+    #[error("MediaStoragePath: /{0} is taken")]
+    PathTaken(String),
     /// SessionContext is too long.
     #[error("SessionContext is longer than {0} characters")]
     SessionContextTooLong(usize),
@@ -61,6 +64,25 @@ pub enum PullUploadError {
     /// The machine failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<ApplyError> for PullUploadError {
+    /// What an upload and a pull are refused for alike.
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::PathTaken(key) => Self::PathTaken(key),
+            ApplyError::Value { member, reason } => Self::Value { member, reason },
+            ApplyError::Fault(fault) => Self::Fault(fault),
+            // a pull is checked by itself for these
+            other @ (ApplyError::ApplicationOff(_)
+            | ApplyError::MediaType(_)
+            | ApplyError::CoverType(_)
+            | ApplyError::ExpireTime
+            | ApplyError::MediaStoragePath(_)
+            | ApplyError::SessionContextTooLong(_)
+            | ApplyError::NoSpace) => Self::Fault(Fault::Io(std::io::Error::other(other))),
+        }
+    }
 }
 
 /// Why a URL cannot be fetched from.

@@ -21,6 +21,7 @@ use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
 use crate::probe::MetaData;
 use crate::record::{self, Object};
+use crate::task::Task;
 use crate::writing::Reserved;
 
 /// How many bytes may come between two looks at the free disk.
@@ -286,7 +287,11 @@ impl<'a> Fetcher<'a> {
         };
         match self.library.commit(commit).await {
             Ok(()) => Ok(()),
-            Err(Refusal::Conflict) => Err(Stop::Gone),
+            Err(Refusal::Conflict) => {
+                let task: Option<(Task, u64)> = self.library.one(self.key.clone()).await?;
+                let stands = task.is_some_and(|(_, version)| version == self.version);
+                Err(if stands { Fault::Contended.into() } else { Stop::Gone })
+            }
             Err(Refusal::Fault(fault)) => Err(fault.into()),
         }
     }

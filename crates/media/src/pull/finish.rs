@@ -133,8 +133,11 @@ impl Library {
             ..blank(key, task, TaskStatus::Finish)
         };
         let objects = self.objects_of(key.app, pull.file).await?;
-        let (delete, garbage) =
+        let (mut delete, garbage): (Vec<_>, Vec<_>) =
             objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
+        if pull.about.storage_path.is_some() {
+            delete.extend(pull.keys().map(|taken| record::path_key(key.app, taken)));
+        }
         let commit = Commit { delete, garbage, ..Commit::default() };
         // nothing but the task is expected, so it is over whatever comes back
         self.end_pull(key, (task, version), (None, complete), commit).await?;

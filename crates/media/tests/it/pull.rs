@@ -223,3 +223,53 @@ async fn a_destroyed_application_pulls_nothing() {
     bed.keeps(0).await;
     assert_eq!(bed.world.events().await.len(), 0);
 }
+
+/// An application that names its files by path: the path is taken from the call on, and free again
+/// after a failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_pulled_to_its_path() {
+    let list = "#EXTM3U\n#EXTINF:1,\n0.ts\n";
+    let source = Source::start(move |asked, before| match (asked.path.as_str(), before) {
+        ("/a.mp4", 0) => status("404 Not Found"),
+        ("/i.m3u8", _) => file(list.as_bytes()),
+        _ => file(b"media"),
+    })
+    .await;
+    let bed = Bed::new().await;
+    let mut by_path = crate::world::application(APP);
+    by_path.naming = model::Naming::Path;
+    bed.world.put_application(&by_path).await;
+    let to = |path: &str, url: &str| PullUpload {
+        media_storage_path: path.to_owned(),
+        ..request(source.url(url))
+    };
+    let ask = async |request: &PullUpload| bed.world.library.pull_upload(&by_path, request).await;
+    let refused = async |request: &PullUpload| ask(request).await.unwrap_err().to_string();
+    assert!(refused(&to("films/a.mp4", "/a.mp4")).await.contains("begin with a slash"));
+    assert!(
+        refused(&to("/films/a.mov", "/a.mp4")).await.contains("end in a dot and the MediaType")
+    );
+
+    let task = ask(&to("/films/a.mp4", "/a.mp4")).await.unwrap();
+    assert!(refused(&to("/films/a.mp4", "/a.mp4")).await.contains("/films/a.mp4 is taken"));
+    assert_eq!(bed.end(&task).await["ErrCode"], 40_000);
+    let task = ask(&to("/films/a.mp4", "/a.mp4")).await.expect("the path is free again");
+    let done = bed.end(&task).await;
+    assert_eq!(done["ErrCode"], 0, "{done}");
+    assert!(done["FileUrl"].as_str().unwrap().ends_with("/films/a.mp4"), "{done}");
+    assert_eq!(
+        done["MediaBasicInfo"]["StoragePath"].as_str().unwrap().trim_start_matches('/'),
+        "films/a.mp4"
+    );
+    assert!(refused(&to("/films/a.mp4", "/a.mp4")).await.contains("is taken"));
+
+    let task = ask(&to("/top.m3u8", "/i.m3u8")).await.unwrap();
+    let done = bed.end(&task).await;
+    assert_eq!(done["ErrCode"], 0, "{done}");
+    assert_eq!(done["MetaData"]["Container"], "hls");
+    let task = ask(&request(source.url("/unnamed.mp4"))).await.unwrap();
+    let done = bed.end(&task).await;
+    assert_ne!(done["MediaBasicInfo"]["StoragePath"], "", "{done}");
+    bed.keeps(4).await;
+    source.stop().await;
+}

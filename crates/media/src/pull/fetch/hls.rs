@@ -17,6 +17,7 @@ use url::Url;
 
 use super::sink::Sink;
 use super::{Failure, FailureCode, Fetcher, Stop, What};
+use crate::place;
 use crate::playlist::{self, Key, MediaPlaylist, PathError, Playlist, Problem};
 use crate::record::{self, Object};
 
@@ -85,7 +86,7 @@ impl Fetcher<'_> {
                 }
                 self.segments(&plan).await?;
                 for variant in &variants {
-                    let key = format!("{}/{}", self.pull.directory, variant.name);
+                    let key = place::join(&self.pull.directory, &variant.name);
                     self.store(&key, &rewritten(&variant.text, Some(&variant.apart))).await?;
                 }
                 self.store(&self.pull.media_key, &rewritten(&top, None)).await
@@ -111,7 +112,7 @@ impl Fetcher<'_> {
         for (done, (name, text)) in (0..).zip(&plan.files) {
             self.share = Some((done, count));
             let url = super::parsed(text, What::Media)?;
-            let key = format!("{}/{name}", self.pull.directory);
+            let key = place::join(&self.pull.directory, name);
             self.add(&key, (&url, What::Named(&url)), u64::MAX).await?;
         }
         Ok(())

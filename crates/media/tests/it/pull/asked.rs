@@ -70,7 +70,7 @@ async fn members_are_refused_in_the_words_of_each() {
         ),
         (PullUpload { expire_time: Some(Timestamp(1)), ..good() }, "ExpireTime lies"),
         (PullUpload { storage_region: "AP".to_owned(), ..good() }, "`AP` is no region"),
-        (PullUpload { media_storage_path: "/a/b.mp4".to_owned(), ..good() }, "MediaStoragePath is"),
+        (PullUpload { media_storage_path: "/a/b.mp4".to_owned(), ..good() }, "of mode fileid+path"),
         (PullUpload { session_context: long(1_001), ..good() }, "SessionContext is longer"),
         (PullUpload { session_id: long(51), ..good() }, "SessionId is longer than 50"),
         (PullUpload { source_context: long(251), ..good() }, "SourceContext: it is longer"),

@@ -98,7 +98,9 @@ impl Seats {
             waiter.leave.cancel();
             asked += 1;
         }
-        if asked == 0
+        // a stranger who has not waited long enough yet is waited for
+        if waiting.strangers.is_empty()
+            && asked == 0
             && let Some(waiter) = self.oldest(&mut waiting.known, now)
         {
             waiter.leave.cancel();
@@ -108,8 +110,8 @@ impl Seats {
         if asked > 0 {
             return AGAIN;
         }
-        let fronts = [&waiting.strangers, &waiting.known].map(BTreeMap::first_key_value);
-        let next = fronts.into_iter().flatten().map(|(_, waiter)| waiter.since + self.age).min();
+        let front = waiting.strangers.first_key_value().or(waiting.known.first_key_value());
+        let next = front.map(|(_, waiter)| waiter.since + self.age);
         next.map_or(AGAIN, |next| next.duration_since(now))
     }
 
@@ -310,6 +312,20 @@ mod tests {
         taken[2].serve();
         assert_eq!(leaving(&seats, &taken).await, [0], "no stranger waits");
         drop(serving);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_who_has_just_come_goes_before_who_has_shown_a_key() {
+        let seats = Seats::new(2, AGE);
+        let known = seats.take().await.unwrap();
+        let turn = known.begin();
+        known.know();
+        drop(turn);
+        sleep(AGE / 2).await;
+        let taken = [known, seats.take().await.unwrap()];
+        let begun = Instant::now();
+        assert_eq!(leaving(&seats, &taken).await, [1], "it is waited for until it may be asked");
+        assert!(begun.elapsed() >= AGE);
     }
 
     #[tokio::test(start_paused = true)]

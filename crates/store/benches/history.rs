@@ -13,6 +13,8 @@
 mod bed;
 #[path = "bed/cycles.rs"]
 mod cycles;
+#[path = "bed/times.rs"]
+mod times;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::bed::{APP, PAYLOAD, directory, event, open, pull, register};
 use crate::cycles::store_cycles;
+use crate::times::Times;
 
 const EVENTS: u64 = 5_000_000;
 const BATCH: u64 = 1_000;
@@ -261,26 +264,6 @@ async fn oldest(store: &Store) -> Timestamp {
     let newest = store.history(EventQuery { limit: 1, ..query() }).await.unwrap().events;
     let id = EventId { first_seq: Seq(1), ..newest.first().unwrap().id };
     stated(store, id).await
-}
-
-#[derive(Default)]
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn print(mut self, what: &str) {
-        self.0.sort_unstable();
-        let at = |share: usize| {
-            let place = (self.0.len() * share / 100).min(self.0.len() - 1);
-            self.0.get(place).unwrap().as_secs_f64() * 1_000.0
-        };
-        println!(
-            "  {what:<32} {:>6} {:>7.2} {:>7.2} {:>7.2}",
-            self.0.len(),
-            at(50),
-            at(99),
-            at(100)
-        );
-    }
 }
 
 fn hot_path(runtime: &Runtime, long: &Arc<Store>, empty: &Arc<Store>) {

@@ -208,5 +208,7 @@ pub(crate) async fn tally(
     query: TallyQuery,
 ) -> Result<Vec<Tally>, BackendError> {
     let name = (query.kind, query.app);
-    with_index(shared, name, |index| index.tally(query.by, query.sum)).await
+    let ready = |index: &Index| (index.words(query.by), index.segments().to_vec());
+    let (words, segments) = with_index(shared, name, ready).await?;
+    shared.readers.read(move |_| Ok(index::tally(&segments, words, query.sum))).await
 }

@@ -19,6 +19,7 @@ mod files;
 mod hostile;
 mod keys;
 mod language;
+mod library;
 mod manifest;
 mod message;
 mod order;

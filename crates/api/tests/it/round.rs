@@ -12,7 +12,7 @@ const CLIP: &[u8] = include_bytes!("../../../../tests/clients/clip.mp4");
 
 /// The COS client signs with the machine's own time.
 #[expect(clippy::disallowed_methods, reason = "the clock of the client under test")]
-fn real_now_s() -> i64 {
+pub(crate) fn real_now_s() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs()).unwrap()
 }

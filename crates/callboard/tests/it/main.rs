@@ -21,6 +21,8 @@ mod dying;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]
+mod filing;
+#[cfg(test)]
 mod flips;
 #[cfg(test)]
 mod killed;

@@ -2,6 +2,7 @@
 
 use media::{DeleteError, DescribeError, Uploaded};
 use model::EventKind;
+use queue::Commit;
 use serde_json::{Value, json};
 use wire::event::task::MediaDeleteItem;
 
@@ -119,6 +120,36 @@ async fn parts_that_a_file_does_not_have_are_gone_already() {
     let error = world.library.delete(&application(APP), &id, &many).await.unwrap_err();
     assert!(matches!(error, DeleteError::TooManyParts(100)));
     assert_eq!(world.events().await.len(), 2);
+}
+
+/// The record goes first, then the bytes, then the note that they are to go. Whatever a crash in
+/// between leaves is put right by the next start, and nothing is told twice.
+#[tokio::test]
+async fn a_crash_between_record_and_bytes_heals_at_start() {
+    let world = World::new().await;
+    let (media, _) = uploaded(&world).await;
+    let (id, files) = (media.file.to_string(), world.object_files());
+    let bytes: Vec<_> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
+    let root = world.dir.path().join("objects");
+    let garbage: Vec<String> = files
+        .iter()
+        .map(|file| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned())
+        .collect();
+    world.library.delete(&application(APP), &id, &[]).await.unwrap();
+    let mut world = world.restart().await;
+    for there in [files.len(), 1, 0] {
+        // as a crash left it: some of the bytes are there, all of the notes
+        for (file, bytes) in files.iter().zip(&bytes).take(there) {
+            std::fs::write(file, bytes).unwrap();
+        }
+        let noted = Commit { garbage: garbage.clone(), ..Commit::default() };
+        world.backend.commit(noted).await.unwrap();
+        world = world.restart().await;
+        assert!(world.object_files().is_empty(), "{there} of the files were there");
+        assert!(world.garbage().await.is_empty());
+    }
+    assert_eq!(world.events().await.len(), 2);
+    assert_eq!(describe(&world, &[&id], &[]).await["NotExistFileIdSet"], json!([id]));
 }
 
 #[tokio::test]

@@ -147,25 +147,35 @@ impl Index {
         }
     }
 
-    /// Counts the records word by word of a field, and sums a number of theirs up.
-    pub(crate) fn tally(&self, by: Field, sum: Field) -> Vec<Tally> {
-        let words = self.words.iter().filter(|((field, _), _)| *field == by);
-        let mut tallies: Vec<Tally> = words
-            .map(|((_, word), number)| {
-                let mut tally = Tally { word: word.clone(), count: 0, sum: 0 };
-                for segment in &self.segments {
-                    if let Some(members) = segment.members(*number) {
-                        members.for_each(|slot| {
-                            tally.count += 1;
-                            tally.sum += segment.number(sum, slot).unwrap_or_default();
-                        });
-                    }
-                }
-                tally
-            })
-            .filter(|tally| tally.count > 0)
-            .collect();
-        tallies.sort_unstable_by(|a, b| a.word.cmp(&b.word));
-        tallies
+    /// The words of a field, with their numbers.
+    pub(crate) fn words(&self, field: Field) -> Vec<(String, u32)> {
+        let words = self.words.iter().filter(|((other, _), _)| *other == field);
+        words.map(|((_, word), number)| (word.clone(), *number)).collect()
     }
+}
+
+/// Counts the records word by word, and sums a number of theirs up.
+pub(crate) fn tally(
+    segments: &[Arc<Segment>],
+    words: Vec<(String, u32)>,
+    sum: Field,
+) -> Vec<Tally> {
+    let mut tallies: Vec<Tally> = words
+        .into_iter()
+        .map(|(word, number)| {
+            let mut tally = Tally { word, count: 0, sum: 0 };
+            for segment in segments {
+                if let Some(members) = segment.members(number) {
+                    members.for_each(|slot| {
+                        tally.count += 1;
+                        tally.sum += segment.number(sum, slot).unwrap_or_default();
+                    });
+                }
+            }
+            tally
+        })
+        .filter(|tally| tally.count > 0)
+        .collect();
+    tallies.sort_unstable_by(|a, b| a.word.cmp(&b.word));
+    tallies
 }

@@ -141,7 +141,8 @@ async fn a_reader_that_stands_still_cannot_hold_them() {
     assert_eq!(done, taken, "what was taken is confirmed, no more");
 }
 
-/// `pull` writes before it confirms; Ctrl-C ends it as it ends any program.
+/// `pull` writes before it confirms; a signal ends it as it ends any program. Not Ctrl-C's: whoever runs
+/// the tests in the background may have had that ignored, and a program inherits it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pull_confirms_was_written() {
     let (server, client) = server().await;
@@ -149,7 +150,7 @@ async fn what_pull_confirms_was_written() {
     publish(&client, 800).await;
     let mut pull = start(&server, &["pull", "--follow", "--confirm"]);
     fill(&pull).await;
-    signal(&pull, Signal::INT);
+    signal(&pull, Signal::TERM);
     let mut text = String::new();
     pull.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
     end(pull).await;

@@ -39,11 +39,15 @@ use target::{Operation, Target};
 
 /// What marks a signature of COS.
 const MARK: &str = "q-sign-algorithm=";
+/// What marks a signature of S3, which clients may be told to send to COS; it is refused in their terms.
+const S3_MARK: &str = "AWS4-HMAC-SHA256";
 
 /// Whether a request is signed the COS way: in its Authorization header or, presigned, in its query.
 pub(crate) fn is_cos(parts: &Parts) -> bool {
     let header = parts.headers.get(AUTHORIZATION).is_some_and(|value| {
-        value.as_bytes().windows(MARK.len()).any(|window| window == MARK.as_bytes())
+        let value = value.as_bytes();
+        let is_signed = value.windows(MARK.len()).any(|window| window == MARK.as_bytes());
+        is_signed || value.starts_with(S3_MARK.as_bytes())
     });
     header || parts.uri.query().is_some_and(|query| query.contains(MARK))
 }

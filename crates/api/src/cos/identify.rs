@@ -69,6 +69,9 @@ fn authorization(parts: &Parts) -> Result<CosAuthorization, CosError> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     if let (Some(value), None) = (values.next(), values.next()) {
         let text = value.to_str().unwrap_or_default();
+        if text.starts_with(super::S3_MARK) {
+            return Err(CosError::not_implemented("The signature of S3 (storageType: s3)"));
+        }
         return CosAuthorization::parse(text).map_err(denied);
     }
     match CosAuthorization::from_query(parts.uri.query().unwrap_or_default()) {

@@ -418,6 +418,17 @@ async fn an_object_that_is_not_the_expected_one_is_not_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signature_of_s3_is_refused_in_its_own_terms() {
+    let server = Server::start().await;
+    let upload = Upload::new(&server).await;
+    let scope = format!("{}/20260101/ap-guangzhou/s3/aws4_request", upload.secret("SecretId"));
+    let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+    let put = upload.plain("PUT", upload.path()).with("Authorization", &signed).body("x");
+    assert_eq!(refused(&server.send(&put).await), (501, "NotImplemented".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn media_are_served_as_nothing_that_a_browser_runs() {
     let server = Server::start().await;
     let upload = Upload::new(&server).await;

@@ -5,7 +5,7 @@
 //! alone what is so already.
 
 use model::{
-    ApiKey, AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Policy, limits,
+    ApiKey, AppId, Application, ApplicationStatus, Clock, EventConfig, Mode, Naming, Policy, limits,
 };
 use queue::{
     Backend, BackendError, Commit, CommitError, Record, RecordKey, RecordKind, RecordPut,
@@ -54,6 +54,8 @@ pub struct ConfiguredApplication {
     pub name: Option<String>,
     /// PUSH or PULL.
     pub mode: Option<Mode>,
+    /// How files are named. Those that are there keep their places.
+    pub naming: Option<Naming>,
     /// Where PUSH goes; empty: nowhere.
     pub notification_url: Option<String>,
     /// Whether NewFileUpload is wanted.
@@ -214,6 +216,7 @@ impl Bootstrap<'_> {
             }
             application.name.clone_from(name);
         }
+        application.naming = declared.naming.unwrap_or(application.naming);
         let config = &mut application.config;
         config.mode = declared.mode.unwrap_or(config.mode);
         config.upload = declared.upload.unwrap_or(config.upload);

@@ -81,6 +81,9 @@ async fn files_are_named_as_their_application_says() {
     assert_eq!(code(&apply(&app, path.clone()).await), refused, "it is taken");
     assert_eq!(code(&apply(&app, json!({"MediaStoragePath": "/../a.mp4"})).await), refused);
     assert_eq!(code(&apply(&json!(APP), path).await), refused, "files have no paths there");
+    let unfiled = apply(&app, json!({"ClassId": 7})).await;
+    assert_eq!(code(&unfiled), "InvalidParameterValue");
+    assert!(message(&unfiled).contains("`ClassId`"), "{unfiled}");
     apply(&json!(APP), json!({"StorageRegion": "ap-tokyo"})).await;
 
     let listed = server.call("DescribeSubAppIds", json!({})).await;

@@ -1,7 +1,7 @@
 //! What a start makes of the records.
 
 use api::{Bootstrap, BootstrapError, ConfiguredApplication};
-use model::{AppId, Mode};
+use model::{AppId, Mode, Naming};
 use serde_json::json;
 
 use crate::message::code;
@@ -55,6 +55,7 @@ async fn declared_applications_are_applied_at_every_start() {
         mode: Some(Mode::Pull),
         notification_url: Some("https://example.com/".to_owned()),
         delete: Some(true),
+        naming: Some(Naming::Path),
         sign_key: Some(wire::Secret("abc".to_owned())),
         ..ConfiguredApplication::default()
     }];
@@ -64,6 +65,7 @@ async fn declared_applications_are_applied_at_every_start() {
     let again = server.backend.application(AppId(42)).await.unwrap().unwrap();
     assert_eq!(again.version, version, "what is so already is left alone");
     assert!(again.application.config.sign_key.is_some());
+    assert_eq!(again.application.naming, Naming::Path);
     let change = json!({"SubAppId": 42, "Mode": "PUSH", "UploadMediaCompleteEventSwitch": "ON"});
     assert_eq!(code(&server.call("ModifyEventConfig", change).await), "OK");
     start.apply_applications(&declared).await.unwrap();

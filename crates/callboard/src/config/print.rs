@@ -25,6 +25,7 @@ const APPLICATION_EXAMPLE: &str = "\
 # id = 1250000001
 # name = \"shop\"
 # mode = \"PUSH\"                                   # or \"PULL\"
+# files = \"fileid+path\"                           # or \"fileid\", the default
 # notification_url = \"http://127.0.0.1:9000/vod\"
 # upload = true                                   # NewFileUpload
 # delete = true                                   # FileDeleted
@@ -148,6 +149,7 @@ mod tests {
             id: 3,
             name: Some("a \"quoted\" name".to_owned()),
             mode: Some(model::Mode::Pull),
+            files: Some(crate::config::settings::Files::Path),
             notification_url: None,
             upload: Some(true),
             delete: None,

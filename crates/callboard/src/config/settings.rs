@@ -333,6 +333,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// How an application names its files, as CreateSubAppId says it (`Mode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Files {
+    /// By FileId.
+    #[serde(rename = "fileid")]
+    FileId,
+    /// By FileId, or where MediaStoragePath says.
+    #[serde(rename = "fileid+path")]
+    Path,
+}
+
 /// An application that the configuration declares. What is absent keeps the value it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -345,6 +356,9 @@ pub struct Declared {
     /// PUSH or PULL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// How files are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// Where PUSH goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification_url: Option<String>,

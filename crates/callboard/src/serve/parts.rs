@@ -15,7 +15,7 @@ use client::Key;
 use egress::Policy;
 use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{Library, LibraryParts, Objects, Puller, Recorder};
-use model::Clock;
+use model::{Clock, Naming};
 use push::Worker;
 use queue::{Backend, Observer, RecordKind, RecordQuery};
 use sign::seal::MasterKey;
@@ -23,7 +23,7 @@ use store::{LockError, OpenError, Options, Store};
 use tokio::net::TcpListener;
 
 use super::{Launch, way_out};
-use crate::config::settings::{Declared, Empty, UnusedMembers};
+use crate::config::settings::{Declared, Empty, Files, UnusedMembers};
 use crate::config::{Config, settings};
 use crate::failure::{Exit, Failure, chain};
 use crate::keyfile::{self, KeyFileError, MASTER_KEY};
@@ -172,6 +172,10 @@ fn configured(declared: &Declared) -> ConfiguredApplication {
         id: declared.id,
         name: declared.name.clone(),
         mode: declared.mode,
+        naming: declared.files.map(|files| match files {
+            Files::FileId => Naming::FileId,
+            Files::Path => Naming::Path,
+        }),
         notification_url: declared.notification_url.clone(),
         upload: declared.upload,
         delete: declared.delete,

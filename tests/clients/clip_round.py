@@ -1,14 +1,18 @@
 """Clips with tencentcloud-sdk-python-vod and cos-python-sdk-v5.
 
 An HLS media goes up with its segments, is clipped for now and for good, joined with itself, and
-deleted; PersistenceComplete comes by PULL. The setup says which playlist (`playlist`, a path).
+deleted; PersistenceComplete comes by PULL. Then a live stream is registered and clipped by time. The
+setup says which playlist (`playlist`, a path), and which live one (`live`, a path on the server, five
+seconds from `live_start` on, ISO 8601).
 """
 
 import json
 import os
+from datetime import datetime, timedelta
 
 import requests
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
@@ -31,7 +35,9 @@ class Round:
         self.setup = setup
         http = HttpProfile(protocol="http", endpoint=setup.endpoint, reqTimeout=20)
         credential = Credential(setup.secret_id, setup.secret_key)
-        self.client = VodClient(credential, "ap-guangzhou", ClientProfile(httpProfile=http))
+        profile = ClientProfile(httpProfile=http)
+        self.client = VodClient(credential, "ap-guangzhou", profile)
+        self.common = CommonClient("vod", "2018-07-17", credential, "ap-guangzhou", profile)
         self.seen = []
 
     def call(self, action, **members):
@@ -39,6 +45,10 @@ class Round:
         request = getattr(models, f"{action}Request")()
         request.from_json_string(json.dumps({"SubAppId": self.setup.app, **members}))
         return getattr(self.client, action)(request)
+
+    def own(self, action, **members):
+        """An action of Callboard's own; a dict, without its envelope."""
+        return self.common.call_json(action, {"SubAppId": self.setup.app, **members})["Response"]
 
     def upload(self):
         """The playlist and its segments; FileId and MediaUrl."""
@@ -77,6 +87,47 @@ class Round:
         equal(complete.PersistenceSource, source, "PersistenceSource")
 
 
+def at(start, seconds):
+    """A moment so many seconds after the start, as the API takes it."""
+    moment = datetime.fromisoformat(start.replace("Z", "+00:00")) + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def live(clips):
+    """Registers a live stream and clips it; the addresses of the clips."""
+    stream, start = "camera-1", clips.setup.live_start
+    own = lambda action, **members: clips.own(action, StreamId=stream, **members)
+    refused("InvalidParameterValue.StreamIdInvalid",
+            lambda: clips.call("LiveRealTimeClip", StreamId=stream, StartTime=start, EndTime=at(start, 2)))
+    refused("InvalidParameterValue", lambda: own("RegisterLiveStream", Playlist="/etc/passwd"))
+    own("RegisterLiveStream", Playlist=clips.setup.live)
+
+    def recorded():
+        (found,) = clips.own("DescribeLiveStreams", StreamIds=[stream])["LiveStreamSet"]
+        return found["State"] == "ENDED" and found
+    found = until("the end of the live stream", recorded)
+    equal(found["StartTime"], start, "StartTime of the recording")
+    span = {"StreamId": stream, "StartTime": at(start, 1), "EndTime": at(start, 3),
+            "Host": "live.example.com"}
+    passing = clips.call("LiveRealTimeClip", MetaDataRequired=1, **span)
+    equal((passing.FileId, passing.VodTaskId), ("", ""), "FileId and VodTaskId")
+    equal(passing.MetaData.VideoStreamSet[0].Codec, "h264", "codec of the live stream")
+    kept = clips.call("LiveRealTimeClip", IsPersistence=1, SourceContext="live=1", **span)
+    check(kept.MetaData is None, "MetaData was not asked for")
+    (stretch,) = kept.SegmentSet
+    equal((stretch.StartTime, stretch.EndTime), (at(start, 1), at(start, 3)), "SegmentSet")
+    equal(len(segments(requests.get(passing.Url, timeout=20).text)), 2, "segments of the clip")
+    clips.expect_persisted(kept.FileId, "LiveRealTimeClip")
+    refused("InvalidParameterValue.EndTime", lambda: clips.call(
+        "LiveRealTimeClip", StreamId=stream, StartTime=start, EndTime=start))
+    refused("InvalidParameterValue.StartTime", lambda: clips.call(
+        "LiveRealTimeClip", StreamId=stream, StartTime=at(start, 60), EndTime=at(start, 70)))
+    own("DeleteLiveStream")
+    refused("ResourceNotFound", lambda: own("DeleteLiveStream"))
+    equal(requests.get(passing.Url, timeout=20).status_code, 404, "status of a clip that is gone")
+    return [kept.Url]
+
+
 def main():
     """One clip after the other."""
     setup = read_setup()
@@ -112,7 +163,7 @@ def main():
             lambda: clips.call("SimpleHlsClip", Url=kept.Url, IsPersistence=2))
     refused("InvalidParameterValue", lambda: clips.call("FastEditMedia", FileInfos=[part(0, 0)]))
     again = clips.call("SimpleHlsClip", Url=kept.Url, StartTimeOffset=1)
-    step("made", urls=[kept.Url, joined.Url, again.Url])
+    step("made", urls=[kept.Url, joined.Url, again.Url] + live(clips))
     step("done")
 
 

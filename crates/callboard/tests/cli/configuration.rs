@@ -43,7 +43,8 @@ fn says_which_variable_is_no_setting() {
 #[test]
 fn every_command_teaches() {
     let help = run(["--help"]).good();
-    for command in ["serve", "demo", "publish", "pull", "keys", "apps", "config", "backup"] {
+    for command in ["serve", "demo", "publish", "pull", "keys", "apps", "live", "config", "backup"]
+    {
         assert!(help.contains(command));
         let text = run([command, "--help"]).good();
         assert!(text.contains("Usage:"), "{text}");

@@ -2,7 +2,7 @@
 //! meanwhile, and players that see the result to its end.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::{Client, CosClient};
@@ -202,18 +202,51 @@ async fn in_a_browser(urls: &[String]) -> Vec<(f64, u64, u64)> {
     played
 }
 
-#[tokio::test]
-async fn the_sdk_makes_clips_and_a_browser_plays_them() {
-    let server = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap();
-    let directory = tempfile::tempdir().unwrap();
+/// A server that records live playlists in that directory.
+fn launch_with(live: &Path) -> Launch {
+    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
+    launch.env("CALLBOARD_MEDIA_LIVE_DIRECTORY", live)
+}
+
+/// Five seconds of picture and sound in segments of one; the playlist.
+async fn encode(directory: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let playlist = directory.join(format!("{name}.m3u8"));
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi"]);
     ffmpeg.args(["-i", "testsrc=size=128x72:rate=25:duration=5", "-f", "lavfi"]);
     ffmpeg.args(["-i", "sine=duration=5", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]);
     ffmpeg.args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "hls", "-hls_time", "1"]);
-    ffmpeg.args(["-hls_list_size", "0", "index.m3u8"]);
-    assert!(ffmpeg.current_dir(&directory).status().await.unwrap().success());
-    let facts = json!({ "app": 1_250_000_000, "playlist": directory.path().join("index.m3u8") });
+    ffmpeg.args(["-hls_list_size", "0"]).args(options).arg(&playlist);
+    assert!(ffmpeg.status().await.unwrap().success());
+    playlist
+}
+
+/// A playlist of ffmpeg's with its dates set to whole seconds from a known time on, which it returns.
+fn at_whole_seconds(playlist: &str) -> (&'static str, String) {
+    let mut seconds = 0;
+    let line = |line: &str| {
+        if !line.starts_with("#EXT-X-PROGRAM-DATE-TIME") {
+            return format!("{line}\n");
+        }
+        seconds += 1;
+        format!("#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:0{}.000Z\n", seconds - 1)
+    };
+    let text: String = playlist.lines().map(line).collect();
+    assert_eq!(seconds, 5, "{playlist}");
+    ("2026-11-24T12:00:00Z", text)
+}
+
+#[tokio::test]
+async fn the_sdk_makes_clips_and_a_browser_plays_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = launch_with(directory.path()).start().await.unwrap();
+    let playlist = encode(directory.path(), "index", &[]).await;
+    let live = encode(directory.path(), "live", &["-hls_flags", "program_date_time"]).await;
+    let text = std::fs::read_to_string(&live).unwrap();
+    let (start, text) = at_whole_seconds(&text);
+    std::fs::write(&live, text).unwrap();
+    let app = 1_250_000_000;
+    let facts = json!({ "app": app, "playlist": playlist, "live": live, "live_start": start });
     let program = Program::start(python("clip_round.py"), &setup(&server, facts)).await.unwrap();
     let made = program.step("made").await.unwrap();
     program.finish().await.unwrap();
@@ -222,10 +255,63 @@ async fn the_sdk_makes_clips_and_a_browser_plays_them() {
 
     let played = in_a_browser(&urls).await;
     for (nth, (seconds, fragments, runs)) in
-        [(2.0, 2, 1), (3.0, 3, 2), (1.0, 1, 1)].into_iter().enumerate()
+        [(2.0, 2, 1), (3.0, 3, 2), (1.0, 1, 1), (2.0, 2, 1)].into_iter().enumerate()
     {
         let (found, count, marks) = played[nth];
         assert!((found - seconds).abs() < 0.3, "{}: {played:?}", urls[nth]);
         assert_eq!((count, marks), (fragments, runs), "{}", urls[nth]);
     }
+}
+
+/// `callboard live`, and what it printed.
+async fn command(server: &Server, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
+    command.arg("live").arg("--data").arg(server.data()).args(arguments);
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_recording_goes_on_after_kill_9() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = launch_with(directory.path()).start().await.unwrap();
+    let made = encode(directory.path(), "made", &["-hls_flags", "program_date_time"]).await;
+    let (_, text) = at_whole_seconds(&std::fs::read_to_string(made).unwrap());
+    let live = directory.path().join("live.m3u8");
+    let show = |segments: usize| {
+        // three lines a segment, and those before the first
+        let first = text.lines().position(|line| line.starts_with("#EXTINF")).unwrap();
+        let shown: Vec<&str> = text.lines().take(first + 3 * segments).collect();
+        std::fs::write(&live, shown.join("\n") + "\n").unwrap();
+    };
+    let reached = async |server: &Server, end: &str| {
+        let found = command(server, &["list"]).await;
+        let stream: Value = serde_json::from_str(&found).unwrap();
+        stream["StreamId"] == "camera-1" && stream["EndTime"].as_str().unwrap().ends_with(end)
+    };
+    show(2);
+    let place = live.to_str().unwrap();
+    command(&server, &["add", "camera-1", "--playlist", place]).await;
+    until("two seconds", async || reached(&server, "12:00:02Z").await).await;
+    for (segments, end) in [(3, "12:00:03Z"), (5, "12:00:05Z")] {
+        server.kill9().await.unwrap();
+        show(segments);
+        server.restart().await.unwrap();
+        until("more", async || reached(&server, end).await).await;
+    }
+    let span = json!({
+        "StreamId": "camera-1",
+        "StartTime": "2026-11-24T12:00:00Z",
+        "EndTime": "2026-11-24T12:00:05Z",
+    });
+    let clip = client(&server).call("LiveRealTimeClip", span).await.unwrap();
+    assert_eq!(clip["SegmentSet"].as_array().unwrap().len(), 1, "no second is missing: {clip}");
+    let (seconds, frames) = played(clip["Url"].as_str().unwrap()).await;
+    assert!((seconds - 5.0).abs() < 0.1, "{seconds}");
+    assert_eq!(frames, 125);
+    testkit::agreement::check(&server.data()).await.unwrap();
+    command(&server, &["remove", "camera-1"]).await;
+    assert_eq!(command(&server, &["list"]).await, "");
 }

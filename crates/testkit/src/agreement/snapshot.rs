@@ -38,6 +38,12 @@ pub(super) struct Session {
     pub committed: bool,
 }
 
+/// A live recording.
+#[derive(Debug, Deserialize)]
+struct Recording {
+    file: FileId,
+}
+
 /// Events that speak of one file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
@@ -58,7 +64,7 @@ pub(super) struct Snapshot {
     pub sessions: BTreeMap<(AppId, String), Session>,
     /// Files that are being uploaded.
     coming: BTreeSet<(AppId, FileId)>,
-    /// Files that clips are copied from; they keep their objects until that is done.
+    /// Files that clips are copied from, which keep their objects until that is done, and recordings.
     held: BTreeSet<(AppId, FileId)>,
     /// The bodies of tasks.
     tasks: Vec<(AppId, String)>,
@@ -134,6 +140,10 @@ impl Snapshot {
         }
         for record in all(backend, app, RecordKind::Hold).await? {
             self.held.insert((app, record.key.id.parse().map_err(failure)?));
+        }
+        for record in all(backend, app, RecordKind::Stream).await? {
+            let stream: Recording = body(&record)?;
+            self.held.insert((app, stream.file));
         }
         for record in all(backend, app, RecordKind::Task).await? {
             self.tasks.push((app, String::from_utf8_lossy(&record.body).into_owned()));

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod addresses;
 #[cfg(test)]
+mod download;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod inward;

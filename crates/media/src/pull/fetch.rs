@@ -5,6 +5,8 @@ mod hls;
 mod sink;
 
 use std::fmt::Display;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use egress::{Client, ExchangeError, Fetch, FetchError, Resume};
@@ -243,8 +245,7 @@ impl<'a> Fetcher<'a> {
         let mut sink = Sink::object(self.library, self.pull.file).await?;
         self.fill(&mut sink, file, max).await?;
         let (reserved, object) = self.finished(sink).await?;
-        self.attach(record::object_key(self.key.app, key), &object, None).await?;
-        drop(reserved);
+        self.attach(record::object_key(self.key.app, key), (&object, reserved), None).await?;
         Ok(object)
     }
 
@@ -274,7 +275,7 @@ impl<'a> Fetcher<'a> {
     async fn attach(
         &self,
         key: RecordKey,
-        object: &Object,
+        (object, reserved): (&Object, Reserved),
         known: Option<(Object, u64)>,
     ) -> Result<(), Stop> {
         let (known, version) = known.unzip();
@@ -285,8 +286,16 @@ impl<'a> Fetcher<'a> {
             swept: vec![object.stored.clone()],
             ..Commit::default()
         };
-        match self.library.commit(commit).await {
-            Ok(()) => Ok(()),
+        let backend = Arc::clone(&self.library.backend);
+        // to its end even at a stop: what a commit speaks of must not be swept while it is under way
+        let work = async move {
+            let committed = backend.commit(commit).await;
+            drop(reserved);
+            committed
+        };
+        let committed = self.library.tracker.spawn(work).await.map_err(io::Error::other)?;
+        match committed.map_err(Refusal::from) {
+            Ok(_stated) => Ok(()),
             Err(Refusal::Conflict) => {
                 let task: Option<(Task, u64)> = self.library.one(self.key.clone()).await?;
                 let stands = task.is_some_and(|(_, version)| version == self.version);

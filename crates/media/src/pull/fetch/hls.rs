@@ -179,9 +179,7 @@ impl Fetcher<'_> {
         let mut sink = Sink::object(self.library, self.pull.file).await?;
         sink.write(text.as_bytes()).await?;
         let (reserved, object) = self.finished(sink).await?;
-        self.attach(object_key, &object, known).await?;
-        drop(reserved);
-        Ok(())
+        self.attach(object_key, (&object, reserved), known).await
     }
 }
 

@@ -124,11 +124,11 @@ pub(super) fn check(check: &Check<'_>, objects: &Objects) -> Result<Option<Bucke
     Ok(Some(Bucket { endpoint, s3: s3.clone() }))
 }
 
-const PREFIX_RULE: &str = "takes names of letters, digits and -_.!()* between single slashes, and \
+const PREFIX_RULE: &str = "takes names of letters, digits and -_.!() between single slashes, and \
                            neither begins nor ends with one";
 
 fn is_prefix(prefix: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!()*".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!()".contains(&byte);
     let name = |name: &str| !matches!(name, "" | "." | "..") && name.bytes().all(plain);
     prefix.is_empty() || (prefix.len() <= PREFIX_CHARS_MAX && prefix.split('/').all(name))
 }
@@ -191,6 +191,7 @@ mod tests {
             ("S3_SECRET_ACCESS_KEY_FILE", "/s", "objects.s3.secret_access_key"),
             ("S3_PREFIX", "/a", "objects.s3.prefix"),
             ("S3_PREFIX", "a/../b", "objects.s3.prefix"),
+            ("S3_PREFIX", "a*b", "objects.s3.prefix"),
             ("S3_REGION", "", "objects.s3.region"),
             ("S3_ENDPOINT", "minio:9000", "objects.s3.endpoint"),
             ("S3_ENDPOINT", "http://minio:9000", "allow_http"),

@@ -20,8 +20,6 @@ use crate::clients::{python, root, setup};
 use crate::launch;
 
 const DEADLINE: Duration = Duration::from_mins(1);
-/// How often the server is killed while it pulls.
-const KILLS: usize = 2;
 /// Pulls that nothing holds up.
 const SMALL: usize = 6;
 /// Bytes of the film, more than any buffer between the two.
@@ -38,6 +36,9 @@ id = 1250000000
 mode = "PULL"
 "#;
 
+/// Paths of files, and how often.
+type Held = (&'static [&'static str], usize);
+
 /// A server with files, which stops in the middle of some of them for the first few times.
 struct Source {
     addr: SocketAddr,
@@ -48,7 +49,8 @@ struct Source {
 }
 
 impl Source {
-    async fn start(files: BTreeMap<String, Vec<u8>>, held: &'static [&'static str]) -> Self {
+    /// `held`: files that it stops in the middle of, so many times.
+    async fn start(files: BTreeMap<String, Vec<u8>>, held: Held) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (count, asked) = watch::channel(BTreeMap::new());
@@ -104,7 +106,7 @@ async fn serve(
     mut stream: TcpStream,
     files: &BTreeMap<String, Vec<u8>>,
     counts: &Counts,
-    slow: &[&str],
+    (slow, often): Held,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -120,7 +122,7 @@ async fn serve(
         format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all(answer.as_bytes()).await?;
     let times = counts.lock().unwrap().borrow().get(&path).copied().unwrap_or(0);
-    let stops = slow.contains(&path.as_str()) && times < KILLS;
+    let stops = slow.contains(&path.as_str()) && times < often;
     let part = if stops { length / 2 } else { length };
     stream.write_all(&bytes[..part]).await?;
     counts.lock().unwrap().send_modify(|asked| *asked.entry(path).or_default() += 1);
@@ -153,6 +155,7 @@ async fn completed(server: &Server, count: usize) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pulls_survive_kill_9_and_are_told_of_once() {
+    let kills = usize::try_from(testkit::soak::count("pull_kills", 2, 50)).unwrap();
     let list = "#EXTM3U\n#EXTINF:1,\n0.ts\n#EXTINF:1,\n1.ts\n#EXTINF:1,\n2.ts\n";
     let mut files: BTreeMap<String, Vec<u8>> =
         (0..SMALL).map(|n| (format!("/{n}.mp4"), format!("film {n}").into_bytes())).collect();
@@ -161,7 +164,7 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     for n in 0..3 {
         files.insert(format!("/{n}.ts"), vec![b's'; 1000 + n]);
     }
-    let mut source = Source::start(files, &["/film.mp4", "/1.ts"]).await;
+    let mut source = Source::start(files, (&["/film.mp4", "/1.ts"], kills)).await;
     let mut server = launch(CONFIG).start().await.unwrap();
     let mut paths: Vec<String> = vec!["/film.mp4".to_owned(), "/list.m3u8".to_owned()];
     paths.extend((0..SMALL).map(|n| format!("/{n}.mp4")));
@@ -171,7 +174,7 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
         let asked = client(&server).call("PullUpload", ask).await.unwrap();
         tasks.push(asked["TaskId"].as_str().unwrap().to_owned());
     }
-    for kill in 1..=KILLS {
+    for kill in 1..=kills {
         source.asked(&["/film.mp4", "/1.ts"], kill).await;
         server.kill9().await.unwrap();
         server.restart().await.unwrap();
@@ -206,7 +209,7 @@ async fn the_python_sdk_pulls() {
         ("/film.mp4".to_owned(), clip),
         ("/cover.png".to_owned(), b"a cover".to_vec()),
     ]);
-    let source = Source::start(files, &[]).await;
+    let source = Source::start(files, (&[], 0)).await;
     let mut server = launch(CONFIG).start().await.unwrap();
     let facts = json!({
         "film": source.url("/film.mp4"),

@@ -112,3 +112,31 @@ impl S3 {
         Transport::new(&self.authorities, counts).map(Arc::new).map_err(S3Error::Authorities)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_stands_in_the_path_or_in_the_host() {
+        let mut s3 = S3 {
+            endpoint: "https://cos.ap-guangzhou.myqcloud.com".parse().unwrap(),
+            bucket: "media-1250000000".to_owned(),
+            region: "ap-guangzhou".to_owned(),
+            prefix: "a/b".to_owned(),
+            access_key_id: "id".to_owned(),
+            secret_access_key: "topsecret".to_owned().into(),
+            path_style: true,
+            authorities: Vec::new(),
+        };
+        assert_eq!(s3.endpoint_of_bucket(), "https://cos.ap-guangzhou.myqcloud.com");
+        assert_eq!(s3.whereabouts(), "https://cos.ap-guangzhou.myqcloud.com/media-1250000000/a/b");
+        assert_eq!(s3.prefix_with_slash(), "a/b/");
+        s3.path_style = false;
+        let hosted = "https://media-1250000000.cos.ap-guangzhou.myqcloud.com";
+        assert_eq!(s3.endpoint_of_bucket(), hosted);
+        s3.prefix = String::new();
+        assert_eq!(s3.prefix_with_slash(), "");
+        assert!(!format!("{s3:?}").contains("topsecret"));
+    }
+}

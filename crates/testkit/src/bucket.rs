@@ -13,9 +13,12 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +42,15 @@ pub struct Bucket {
 impl Bucket {
     /// Starts the store, makes its bucket and opens the line.
     pub async fn start() -> Result<Self> {
+        Self::start_behind(None).await
+    }
+
+    /// The same with TLS at the near end of the line.
+    pub async fn start_with_tls(tls: Arc<ServerConfig>) -> Result<Self> {
+        Self::start_behind(Some(tls.into())).await
+    }
+
+    async fn start_behind(tls: Option<TlsAcceptor>) -> Result<Self> {
         let python = root().join("target/venv/bin/python");
         if !python.exists() {
             return Err(Failure::new("moto is missing: run ./scripts/test install"));
@@ -56,7 +68,7 @@ impl Bucket {
             Failure::new(format!("moto does not start: {error}\n{}", output.text()))
         })?;
         let address = address.trim().trim_end_matches('/').to_owned();
-        let line = Line::open(&address).await?;
+        let line = Line::open(&address, tls).await?;
         let bucket = Self { _server: server, address, line };
         bucket.ask(Method::PUT, "", Bytes::new()).await?;
         Ok(bucket)
@@ -64,7 +76,8 @@ impl Bucket {
 
     /// Where the server under test reaches the store.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.line.address)
+        let scheme = if self.line.has_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.line.address)
     }
 
     /// The configuration of a server that keeps its objects here.
@@ -228,39 +241,46 @@ enum State {
 #[derive(Debug)]
 struct Line {
     address: String,
+    has_tls: bool,
     state: Arc<watch::Sender<State>>,
     _stop: DropGuard,
 }
 
 impl Line {
-    async fn open(target: &str) -> Result<Self> {
+    async fn open(target: &str, tls: Option<TlsAcceptor>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let state = Arc::new(watch::Sender::new(State::Up));
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
-        let relay = relay(listener, target.to_owned(), Arc::clone(&state), tracker.clone());
+        let has_tls = tls.is_some();
+        let far = (target.to_owned(), tls);
+        let relay = relay(listener, far, Arc::clone(&state), tracker.clone());
         tracker.spawn(stop.clone().run_until_cancelled_owned(relay));
-        Ok(Self { address, state, _stop: stop.drop_guard() })
+        Ok(Self { address, has_tls, state, _stop: stop.drop_guard() })
     }
 }
 
 async fn relay(
     listener: TcpListener,
-    target: String,
+    (target, tls): (String, Option<TlsAcceptor>),
     states: Arc<watch::Sender<State>>,
     tracker: TaskTracker,
 ) {
     while let Ok((mut near, _)) = listener.accept().await {
         let mut state = states.subscribe();
-        let target = target.clone();
+        let (target, tls) = (target.clone(), tls.clone());
         tracker.spawn(async move {
             let begun = *state.borrow_and_update();
             let relayed = async {
                 match begun {
                     State::Up => {
                         let mut far = TcpStream::connect(target).await?;
-                        tokio::io::copy_bidirectional(&mut near, &mut far).await.map(drop)
+                        let Some(tls) = tls else {
+                            return copy_bidirectional(&mut near, &mut far).await.map(drop);
+                        };
+                        let mut near = tls.accept(near).await?;
+                        copy_bidirectional(&mut near, &mut far).await.map(drop)
                     }
                     State::Cut => Ok(()),
                     State::Frozen => std::future::pending().await,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use client::{CallError, Client, CosClient};
 use serde_json::{Value, json};
 use testkit::bucket::Bucket;
+use testkit::certificate::Authority;
 use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
 
 use crate::clients::{root, round_configured};
@@ -212,6 +213,26 @@ async fn a_start_says_what_is_wrong_with_a_bucket() {
         let refused = launch(config).start().await.unwrap_err().to_string();
         assert!(refused.contains(words) && !refused.contains(&secret), "{words}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn the_store_may_speak_tls_with_an_authority_of_its_own() {
+    let authority = Authority::new().unwrap();
+    let tls = authority.issue("127.0.0.1").unwrap().server(None).unwrap();
+    let bucket = Bucket::start_with_tls(tls).await.unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, authority.pem().as_bytes()).unwrap();
+    let stranger = bucket.config().replace("allow_http = true", "");
+    let config = format!("{stranger}ca_file = \"{}\"\n", file.path().display());
+    let server = launch(config).start().await.unwrap();
+    let (applied, cos) = apply(&server, "mp4").await;
+    let body = pattern(LARGE);
+    cos.put_object(text(&applied, "MediaStoragePath"), body.clone()).await.unwrap();
+    let committed = commit(&server, &applied).await.unwrap();
+    assert!(client(&server).get(path(&committed)).await.unwrap() == body);
+    let refused = launch(stranger).start().await.unwrap_err().to_string();
+    assert!(refused.contains("objects.s3.endpoint: "), "{refused}");
+    assert!(refused.contains("certificate"), "{refused}");
 }
 
 #[tokio::test]

@@ -174,9 +174,9 @@ pub const HLS_SAMPLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const MPD_REFERENCES_MAX: usize = 4 * PLAYLIST_SEGMENTS_MAX;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.
 pub const MPD_DEPTH_MAX: usize = 32;
-/// Records in the memory's indexes of listings: at some 100 bytes each, 1 GB. One index may take more;
-/// then it is alone.
-pub const LISTED_MAX: usize = 10_000_000;
+/// Records in the memory's indexes of listings: at some 190 bytes each (measured), 1 GB. One index may
+/// take more; then it is alone.
+pub const LISTED_MAX: usize = 5_000_000;
 /// How long an index of listings that nobody uses stays in memory, in ms: longer than somebody looks
 /// at what he has found.
 pub const LISTED_IDLE_MS: u64 = 30 * 60 * 1000;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use queue::RecordKind;
 use queue::listing::{Condition, Field, Listing, Order, SearchPage, SearchQuery, Tally};
+use queue::{RecordKey, RecordKind, Steady};
 
 use super::index::{Change, Index, tally};
 use super::search::Search;
+use super::{Listings, Shelf};
+use crate::facts::Fact;
 use model::AppId;
 
 type Records = BTreeMap<(i64, String), Listing>;
@@ -251,4 +253,38 @@ proptest! {
         empty.apply(&Change::Gone { id: "a".to_owned(), was: 2 });
         prop_assert_eq!(empty.len(), 0);
     }
+}
+
+fn put_fact(id: &str, was: Option<i64>, listing: Option<Listing>) -> Fact {
+    let key = RecordKey { kind: RecordKind::Media, app: AppId(1), id: id.to_owned() };
+    let body = bytes::Bytes::new();
+    Fact::Put { key, version: 1, body, terms: vec![], was, listing: listing.map(Box::new) }
+}
+
+/// What is committed while an index is read from the disk is in it when it is there.
+#[test]
+fn changes_during_a_load_are_not_lost() {
+    let name = (RecordKind::Media, AppId(1));
+    let listing = |at| Some(Listing { at, ..Listing::default() });
+    let listings = Listings::default();
+    listings.apply(&[put_fact("before", None, listing(1))]);
+    listings.shelves().insert(name, Shelf::Loading(Vec::new()));
+    assert!(listings.look(name, Steady(0), Index::len).is_none());
+    let gone = put_fact("b", Some(2), None);
+    listings.apply(&[put_fact("a", None, listing(3)), put_fact("c", Some(2), listing(9)), gone]);
+    let read = ["b", "c"].map(|id| (id.to_owned(), listing(2).unwrap()));
+    listings.finish(name, Index::of(read), Steady(0));
+    let query = SearchQuery {
+        kind: name.0,
+        app: name.1,
+        conditions: vec![],
+        order: Order::Newest,
+        offset: 0,
+        limit: 9,
+        count_max: 9,
+    };
+    let run = |index: &Index| Search::new(&query, index, &[]).run(index.segments());
+    assert_eq!(listings.look(name, Steady(0), run).unwrap().ids, ["c", "a"]);
+    listings.forget(Steady(i64::MAX));
+    assert!(listings.look(name, Steady(0), Index::len).is_none());
 }

@@ -180,11 +180,12 @@ impl Library {
                 put: vec![task.put(key)],
                 ..Commit::default()
             };
-            let Work::PullUpload(pull) = &task.work;
-            if pull.about.storage_path.is_some() {
-                self.take_keys(app, pull.file, pull.keys(), &mut commit).await?;
+            if let Work::PullUpload(pull) = &task.work {
+                if pull.about.storage_path.is_some() {
+                    self.take_keys(app, pull.file, pull.keys(), &mut commit).await?;
+                }
+                self.enable_region(app, &pull.region, &mut commit).await?;
             }
-            self.enable_region(app, &pull.region, &mut commit).await?;
             if !request.session_id.is_empty() {
                 let of = (app, TaskType::PullUpload);
                 let claim = self.claim_session_id(of, &request.session_id, &id).await?;

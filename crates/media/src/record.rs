@@ -237,7 +237,7 @@ pub(crate) fn hold_key(app: AppId, file: FileId) -> RecordKey {
     RecordKey { kind: RecordKind::Hold, app, id: file.to_string() }
 }
 
-/// The term by which clips are found that are not complete, and holds that hold something.
+/// The term by which holds are found that hold something.
 pub(crate) fn unfinished_term() -> Term {
     Term { name: "unfinished", value: "1".to_owned() }
 }
@@ -291,10 +291,9 @@ impl Path {
 impl Media {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         let class = Some(self.about.class_id).filter(|class| *class != classes::UNFILED);
-        let unfinished = self.copying.as_ref().map(|_| unfinished_term());
         let expire = Some(self.about.expire).filter(|expire| *expire != Timestamp::NEVER);
         let expire = expire.map(|expire| Term { name: EXPIRE, value: moment(expire) });
-        let terms = class.map(class_term).into_iter().chain(unfinished).chain(expire).collect();
+        let terms = class.map(class_term).into_iter().chain(expire).collect();
         RecordPut { key, body: body(self), terms, listing: Some(listing::of(self)) }
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Task {
 pub(crate) enum Work {
     /// PullUpload.
     PullUpload(Box<Pull>),
+    /// The copy of a clip that is kept; the action that made it.
+    FastClipMedia(String),
 }
 
 /// The type of a task.
@@ -64,6 +66,8 @@ pub(crate) enum Work {
 pub(crate) enum TaskType {
     /// PullUpload.
     PullUpload,
+    /// The copy of a clip that is kept.
+    FastClipMedia,
 }
 
 impl TaskType {
@@ -71,6 +75,7 @@ impl TaskType {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PullUpload => "PullUpload",
+            Self::FastClipMedia => "FastClipMedia",
         }
     }
 
@@ -78,6 +83,7 @@ impl TaskType {
     const fn word(self) -> &'static str {
         match self {
             Self::PullUpload => "Pull",
+            Self::FastClipMedia => "FastClipMedia",
         }
     }
 }
@@ -87,6 +93,7 @@ impl Work {
     pub(crate) const fn task_type(&self) -> TaskType {
         match self {
             Self::PullUpload(_) => TaskType::PullUpload,
+            Self::FastClipMedia(_) => TaskType::FastClipMedia,
         }
     }
 }
@@ -185,6 +192,8 @@ impl Library {
         let task = task.ok_or_else(|| DescribeTaskError::NotFound(id.to_owned()))?;
         let detail = match &task.work {
             Work::PullUpload(pull) => Some(("PullUploadTask", self.pull_detail(&key, &task, pull))),
+            // the API has no member for it
+            Work::FastClipMedia(_) => None,
         };
         Ok(TaskDetailReply { info: task.info(id.to_owned()), detail })
     }

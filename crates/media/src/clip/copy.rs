@@ -1,6 +1,6 @@
 //! Copies what kept clips consist of, page by page, until each is complete and says so.
 //!
-//! What there is to do follows from the clip's playlist and from which objects it has, so it goes on
+//! A clip is a task until it is complete. What there is to do follows from the clip's playlist and from which objects it has, so it goes on
 //! where it was, whatever stopped it, and copies nothing twice. A page is: names that are garbage, the
 //! copies, and one commit that makes records of them. The last commit makes the media complete and
 //! states PersistenceComplete; it expects the media as incomplete, so there is one.
@@ -15,8 +15,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{EventKind, FileId, NewEvent};
-use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
+use model::{EventKind, FileId, NewEvent, Timestamp};
+use queue::{Commit, RecordKey, RecordPut};
+use wire::TaskStatus;
 use wire::event::task::PersistenceCompleteTask;
 
 use super::keep;
@@ -26,11 +27,12 @@ use crate::objects::Objects;
 use crate::place;
 use crate::record::{self, Copying, Media, Object};
 use crate::sweep::FirstError;
+use crate::task::{self, Task, TaskType};
 use crate::writing::Reserved;
 
 /// Objects copied in one commit: what a crash may cost.
 const PAGE: usize = 64;
-/// Incomplete clips on a page.
+/// Tasks of incomplete clips on a page.
 const CLIPS: usize = 500;
 
 /// How far one clip has come.
@@ -107,55 +109,60 @@ impl Library {
         first.into()
     }
 
+    /// The tasks of clips that are not complete.
     async fn unfinished_clips(&self) -> Result<Vec<RecordKey>, Fault> {
-        let mut query = RecordQuery {
-            kind: RecordKind::Media,
-            app: None,
-            term: Some(record::unfinished_term()),
-            after: None,
-            limit: CLIPS,
-        };
-        let mut keys = Vec::new();
+        let mut keys: Vec<RecordKey> = Vec::new();
         loop {
-            let page = self.backend.find(query.clone()).await?;
+            let after = keys.last().cloned();
+            let query = task::open_tasks(TaskType::FastClipMedia, None, after, CLIPS);
+            let page = self.backend.find(query).await?;
             keys.extend(page.records.into_iter().map(|record| record.key));
             if !page.more {
                 return Ok(keys);
             }
-            query.after = keys.last().cloned();
         }
     }
 
     /// One page of one clip, or its completion.
     async fn turn(
         &self,
-        key: &RecordKey,
+        task_key: &RecordKey,
         progress: Option<Progress>,
     ) -> Result<(Turn, Option<Progress>), Fault> {
+        let task: Option<(Task, u64)> = self.one(task_key.clone()).await?;
+        let Some((task, version)) = task else { return Ok((Turn::Over, None)) };
+        let Some(file) = task.file else { return Ok((Turn::Over, None)) };
+        let key = record::media_key(task_key.app, file);
         let media: Option<(Media, u64)> = self.one(key.clone()).await?;
-        let Some((media, _)) = media else { return Ok((Turn::Over, None)) };
-        let (Some(copying), Ok(file)) = (media.copying.clone(), key.id.parse::<FileId>()) else {
-            return Ok((Turn::Over, None));
+        let copied = media.and_then(|(media, _)| Some((media.copying.clone()?, media)));
+        let Some((copying, media)) = copied else {
+            // it was deleted: there is nothing to be done and nothing to be said
+            let commit = ended(task_key, (task, version), self.now());
+            return match self.commit(commit).await {
+                Ok(()) | Err(Refusal::Conflict) => Ok((Turn::Over, None)),
+                Err(Refusal::Fault(fault)) => Err(fault),
+            };
         };
         let mut progress = match progress {
             Some(progress) => progress,
-            None => Progress { files: self.files_of_clip(key, &media).await?, next: 0 },
+            None => Progress { files: self.files_of_clip(&key, &media).await?, next: 0 },
         };
         while let Some(page) = progress.files.get(progress.next..).filter(|left| !left.is_empty()) {
             let page = page.get(..PAGE).unwrap_or(page);
             let len = page.len();
-            let missing = self.missing(key, &media, page).await?;
+            let missing = self.missing(&key, &media, page).await?;
             let stands = missing.is_empty()
-                || self.copy_page(key, file, (&media, &copying), &missing).await?;
+                || self.copy_page(&key, file, (&media, &copying), &missing).await?;
             if !stands {
-                return Ok((Turn::Over, None));
+                // the next turn sees that it was deleted
+                return Ok((Turn::More, None));
             }
             progress.next += len;
             if !missing.is_empty() {
                 return Ok((Turn::More, Some(progress)));
             }
         }
-        self.complete_clip(key, file).await?;
+        self.complete_clip(&key, file, (task_key, &task, version)).await?;
         Ok((Turn::Over, None))
     }
 
@@ -246,26 +253,29 @@ impl Library {
     }
 
     /// Says that a clip has everything that it consists of.
-    async fn complete_clip(&self, key: &RecordKey, file: FileId) -> Result<(), Fault> {
+    async fn complete_clip(
+        &self,
+        key: &RecordKey,
+        file: FileId,
+        (task_key, task, version_of_task): (&RecordKey, &Task, u64),
+    ) -> Result<(), Fault> {
         for _ in 0..ROUNDS {
             let media: Option<(Media, u64)> = self.one(key.clone()).await?;
             let Some((mut media, version)) = media else { return Ok(()) };
             let Some(copying) = media.copying.take() else { return Ok(()) };
-            let task =
+            let complete =
                 PersistenceCompleteTask { file_id: file, persistence_source: copying.action };
             let event = NewEvent {
                 app: key.app,
                 kind: EventKind::PersistenceComplete,
                 key: None,
                 files: vec![file],
-                payload: task.payload(),
+                payload: complete.payload(),
             };
-            let commit = Commit {
-                expect: vec![(key.clone(), Some(version))],
-                put: vec![media.put(key.clone())],
-                events: vec![event],
-                ..Commit::default()
-            };
+            let mut commit = ended(task_key, (task.clone(), version_of_task), self.now());
+            commit.expect.push((key.clone(), Some(version)));
+            commit.put.push(media.put(key.clone()));
+            commit.events.push(event);
             match self.commit(commit).await {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Conflict) => {}
@@ -273,6 +283,16 @@ impl Library {
             }
         }
         Err(Fault::Contended)
+    }
+}
+
+/// The end of a task.
+fn ended(key: &RecordKey, (task, version): (Task, u64), now: Timestamp) -> Commit {
+    let ended = Task { status: TaskStatus::Finish, finished: Some(now), ..task };
+    Commit {
+        expect: vec![(key.clone(), Some(version))],
+        put: vec![ended.put(key.clone())],
+        ..Commit::default()
     }
 }
 

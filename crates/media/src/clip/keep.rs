@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{AppId, Application, EventKind, FileId, Naming, NewEvent, Timestamp, limits};
 use queue::{Commit, RecordKey};
+use wire::TaskStatus;
 use wire::action::Persistence;
 use wire::event::task::FileUploadTask;
 
@@ -17,6 +18,7 @@ use crate::library::{Library, ROUNDS};
 use crate::playlist::{self, Playlist, path};
 use crate::probe::MetaData;
 use crate::record::{self, About, Copying, Hold, Media, Object, Origin, Path, Source};
+use crate::task::{self, Task, TaskType, Work};
 use crate::writing::Reserved;
 use crate::{place, random, render};
 
@@ -103,6 +105,9 @@ impl Library {
             commit.expect.push((path.clone(), None));
             commit.put.push(Path { file }.put(path));
         }
+        let task = clip_task(wanted.action(), file, &media);
+        let task_id = task::new_id(app, TaskType::FastClipMedia, now).map_err(Fault::from)?;
+        commit.put.push(task.put(task::task_key(app, &task_id)));
         commit.put.extend([media.put(media_key), object.put(object_key)]);
         commit.swept.push(object.stored.clone());
         if wanted.is_announced() && self.settings.clips_also_new_file_upload {
@@ -193,6 +198,21 @@ impl Library {
             });
         };
         Err(super::value(member, reason))
+    }
+}
+
+/// The task of copying a clip.
+fn clip_task(action: &str, file: FileId, media: &Media) -> Task {
+    Task {
+        status: TaskStatus::Processing,
+        created: media.created,
+        begun: Some(media.created),
+        finished: None,
+        file: Some(file),
+        session_id: String::new(),
+        session_context: media.about.session_context.clone(),
+        priority: 0,
+        work: Work::FastClipMedia(action.to_owned()),
     }
 }
 

@@ -36,7 +36,7 @@ impl Library {
         (task, version): (&Task, u64),
         fetched: Fetched,
     ) -> Result<String, Fault> {
-        let Work::PullUpload(pull) = &task.work;
+        let Work::PullUpload(pull) = &task.work else { return Ok("it is no pull".to_owned()) };
         for _ in 0..ROUNDS {
             let mut about = pull.about.clone();
             // the class may be gone since the request
@@ -45,7 +45,7 @@ impl Library {
                 Filing::default()
             });
             let media = self.pulled_media(pull, about, &fetched);
-            let (complete, upload) = self.told_of(key, task, &media, &filing.label);
+            let (complete, upload) = self.told_of(key, (task, pull), &media, &filing.label);
             let media_key = record::media_key(key.app, pull.file);
             let mut commit = Commit {
                 expect: vec![(media_key.clone(), None)],
@@ -87,11 +87,10 @@ impl Library {
     fn told_of(
         &self,
         key: &RecordKey,
-        task: &Task,
+        (task, pull): (&Task, &Pull),
         media: &Media,
         class: &Label,
     ) -> (PullUploadTask, Option<NewEvent>) {
-        let Work::PullUpload(pull) = &task.work;
         let basic_info = render::basic_info(&self.settings, pull.file, media, class);
         let meta_data = media.meta.as_ref().map(render::meta_data);
         let complete = PullUploadTask {
@@ -154,7 +153,7 @@ impl Library {
         commit: Commit,
     ) -> Result<bool, Fault> {
         let payload = complete.payload();
-        let Work::PullUpload(pull) = &task.work;
+        let Work::PullUpload(pull) = &task.work else { return Ok(true) };
         let told = Some(String::from_utf8_lossy(&payload).into_owned());
         let ended = Task {
             status: TaskStatus::Finish,

@@ -189,7 +189,7 @@ impl Puller {
             return Ok(());
         }
         let Some((task, version)) = self.begun(key, task, version).await? else { return Ok(()) };
-        let Work::PullUpload(pull) = &task.work;
+        let Work::PullUpload(pull) = &task.work else { return Ok(()) };
         let start = tokio::time::Instant::now();
         let used = library.now().since_ms(task.begun.unwrap_or(task.created));
         let used = Duration::from_millis(u64::try_from(used).unwrap_or(0));

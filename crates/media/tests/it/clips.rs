@@ -287,6 +287,19 @@ async fn keys_whose_iv_was_implied_are_kept() {
     plays(&world, &made.url, 2.0, 50).await;
 }
 
+/// Status and FileId of the one task that there is.
+async fn task(world: &World) -> (String, String) {
+    let params = wire::Params::from_json(b"{}").unwrap();
+    let asked = wire::Action::parse("DescribeTasks", wire::spec::VERSION, params).unwrap();
+    let wire::Action::DescribeTasks(request) = asked else { panic!("{asked:?}") };
+    let tasks = world.library.describe_tasks(APP, &request).await.unwrap();
+    let tasks = serde_json::to_value(tasks).unwrap();
+    let [task] = &tasks["TaskSet"].as_array().unwrap()[..] else { panic!("{tasks}") };
+    assert_eq!(task["TaskType"], "FastClipMedia");
+    let text = |name: &str| task[name].as_str().unwrap().to_owned();
+    (text("Status"), text("FileId"))
+}
+
 #[tokio::test]
 async fn a_source_may_go_while_it_is_copied() {
     let world = World::new().await;
@@ -295,6 +308,7 @@ async fn a_source_may_go_while_it_is_copied() {
     let hidden = Hidden::of(&world, source.file);
     let made = clip(&world, &kept(&source.url, 1.0, 3.0)).await.unwrap();
     world.library.tick_clips().await.unwrap_err();
+    assert_eq!(task(&world).await, ("PROCESSING".to_owned(), made.file.unwrap().to_string()));
     world.library.delete(&application(APP), &id, &[]).await.unwrap();
     let error = world.library.delete(&application(APP), &id, &[]).await.unwrap_err();
     assert!(matches!(error, media::DeleteError::NotFound(_)), "{error}");
@@ -309,6 +323,7 @@ async fn a_source_may_go_while_it_is_copied() {
     world.library.tick_clips().await.unwrap();
     world.library.tick_clips().await.unwrap();
     assert_eq!(kinds(&world).await[3..], [EventKind::PersistenceComplete]);
+    assert_eq!(task(&world).await, ("FINISH".to_owned(), made.file.unwrap().to_string()));
     let world = world.restart().await;
     assert_eq!(kinds(&world).await.len(), 4, "exactly once");
     plays(&world, &made.url, 2.0, 50).await;

@@ -1,8 +1,10 @@
-//! The library behind the events: upload sessions, objects, probing, deletion.
+//! The library behind the events: upload sessions, pulls, objects, probing, clips, live recordings,
+//! deletion.
 //!
 //! ```text
 //! ApplyUpload ─▶ session ─▶ PUT / parts ─▶ objects ─▶ CommitUpload ─▶ media + NewFileUpload
 //! PullUpload  ─▶ task ─▶ worker ─▶ objects ───────────────────▶ media + PullComplete
+//! clip        ─▶ media + NewFileUpload ─▶ copies ─▶ objects ─────────────▶ PersistenceComplete
 //!                                                     DeleteMedia  ─▶ FileDeleted + garbage
 //! ```
 //!

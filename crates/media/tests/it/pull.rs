@@ -273,3 +273,32 @@ async fn a_file_is_pulled_to_its_path() {
     bed.keeps(4).await;
     source.stop().await;
 }
+
+/// Two pulls of one address into one directory have nothing in common: what the one loses, the other
+/// keeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_into_one_directory_do_not_share_files() {
+    let source = Source::start(move |asked, _| match asked.path.as_str() {
+        "/top.m3u8" => file(b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n"),
+        "/low.m3u8" => file(b"#EXTM3U\n#EXTINF:1,\n0.ts\n"),
+        _ => file(b"segment"),
+    })
+    .await;
+    let bed = Bed::new().await;
+    let mut by_path = crate::world::application(APP);
+    by_path.naming = model::Naming::Path;
+    bed.world.put_application(&by_path).await;
+    let mut files = Vec::new();
+    for path in ["/films/one.m3u8", "/films/two.m3u8"] {
+        let request =
+            PullUpload { media_storage_path: path.to_owned(), ..request(source.url("/top.m3u8")) };
+        let task = bed.world.library.pull_upload(&by_path, &request).await.unwrap();
+        let done = bed.end(&task).await;
+        assert_eq!(done["ErrCode"], 0, "{done}");
+        files.push(done["FileId"].as_str().unwrap().to_owned());
+    }
+    bed.keeps(6).await;
+    bed.world.library.delete(&by_path, &files[0], &[]).await.unwrap();
+    bed.keeps(3).await;
+    source.stop().await;
+}

@@ -1,8 +1,9 @@
 //! A playlist that is pulled: everything that it names is fetched, and the playlist is stored with the
 //! names that the files have here.
 //!
-//! A file is called after the digest of its URL, so names never lead anywhere, and after a restart
-//! what is there is found again. The playlist itself is stored last: where it is, all of it is. What is
+//! A file is called after the digest of its URL and of the FileId that it belongs to, so names never
+//! lead anywhere, two pulls into one directory never meet, and after a restart what is there is found
+//! again. The playlist itself is stored last: where it is, all of it is. What is
 //! stored is a recording, whatever the source is: it ends where the playlist ended when it was fetched.
 //!
 //! A key with a format of its own is left where it is, because only a player can ask its server.
@@ -12,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use md5::{Digest, Md5};
-use model::limits;
+use model::{FileId, limits};
 use url::Url;
 
 use super::sink::Sink;
@@ -69,7 +70,7 @@ impl Fetcher<'_> {
             Playlist::Media(media) => {
                 let apart = plan.add(media, &read.urls, What::Media)?;
                 self.segments(&plan).await?;
-                self.store(&self.pull.media_key, &rewritten(&top, Some(&apart))).await
+                self.store(&self.pull.media_key, &self.rewritten(&top, Some(&apart))).await
             }
             Playlist::Master(master) => {
                 let distinct: HashSet<&str> =
@@ -87,9 +88,10 @@ impl Fetcher<'_> {
                 self.segments(&plan).await?;
                 for variant in &variants {
                     let key = place::join(&self.pull.directory, &variant.name);
-                    self.store(&key, &rewritten(&variant.text, Some(&variant.apart))).await?;
+                    let text = self.rewritten(&variant.text, Some(&variant.apart));
+                    self.store(&key, &text).await?;
                 }
-                self.store(&self.pull.media_key, &rewritten(&top, None)).await
+                self.store(&self.pull.media_key, &self.rewritten(&top, None)).await
             }
         }
     }
@@ -103,7 +105,8 @@ impl Fetcher<'_> {
             return Err(bad(what, "it is a playlist of playlists, which only the first may be"));
         };
         let apart = plan.add(media, &read.urls, what)?;
-        Ok(Variant { name: playlist_name(&digest(url.as_str())), text, apart })
+        let digest = digest(self.pull.file, url.as_str());
+        Ok(Variant { name: playlist_name(&digest), text, apart })
     }
 
     async fn segments(&mut self, plan: &Plan) -> Result<(), Stop> {
@@ -131,14 +134,14 @@ impl Fetcher<'_> {
     }
 
     async fn read(&self, fetched: &Text, what: What<'_>) -> Result<Read, Stop> {
-        let (base, text) = (fetched.url.clone(), fetched.text.clone());
+        let (base, text, file) = (fetched.url.clone(), fetched.text.clone(), self.pull.file);
         let max = usize::try_from(self.files_max()).unwrap_or(usize::MAX);
         // the largest takes longer than a thread that serves others should be held
         let read = tokio::task::spawn_blocking(move || {
             let urls = RefCell::new(HashMap::new());
             let read = playlist::parse(&text, |reference| {
                 let url = resolved(&base, reference)?;
-                let digest = digest(&url);
+                let digest = digest(file, &url);
                 let mut urls = urls.borrow_mut();
                 // one more than may be shows that there are too many
                 if urls.len() <= max {
@@ -180,6 +183,20 @@ impl Fetcher<'_> {
         sink.write(text.as_bytes()).await?;
         let (reserved, object) = self.finished(sink).await?;
         self.attach(object_key, (&object, reserved), known).await
+    }
+
+    /// A playlist with the names that its files have here. `apart` none: it is one of playlists.
+    fn rewritten(&self, text: &Text, apart: Option<&HashSet<String>>) -> String {
+        playlist::rewrite(&text.text, apart.is_some(), |uri| {
+            // what the parser did not resolve is for the player alone
+            let url = resolved(&text.url, uri).ok()?;
+            let digest = digest(self.pull.file, &url);
+            Some(match apart {
+                None => playlist_name(&digest),
+                Some(apart) if apart.contains(&digest) => url,
+                Some(_) => local(&digest, &url),
+            })
+        })
     }
 }
 
@@ -231,22 +248,10 @@ fn kept_apart(media: &MediaPlaylist) -> HashSet<String> {
     apart.filter_map(Key::file).map(|reference| reference.path.clone()).collect()
 }
 
-/// A playlist with the names that its files have here. `apart` none: it is one of playlists.
-fn rewritten(text: &Text, apart: Option<&HashSet<String>>) -> String {
-    playlist::rewrite(&text.text, apart.is_some(), |uri| {
-        // what the parser did not resolve is for the player alone
-        let url = resolved(&text.url, uri).ok()?;
-        let digest = digest(&url);
-        Some(match apart {
-            None => playlist_name(&digest),
-            Some(apart) if apart.contains(&digest) => url,
-            Some(_) => local(&digest, &url),
-        })
-    })
-}
-
-fn digest(url: &str) -> String {
-    hex::encode(Md5::digest(url))
+/// What the files of a pull are told apart by: a URL, and the file that it is fetched for, because a
+/// directory may be shared.
+fn digest(file: FileId, url: &str) -> String {
+    hex::encode(Md5::digest(format!("{file} {url}")))
 }
 
 fn playlist_name(digest: &str) -> String {

@@ -1,9 +1,10 @@
-//! Sweeps what destroyed applications leave: sessions, tasks, media, objects.
+//! Sweeps what destroyed applications leave: sessions, tasks, live streams, media, objects, classes.
 //!
 //! Nothing of a destroyed application can be reached any more, and destroying is for good, so its
-//! bytes would only fill the disk. Sessions and tasks go first, because they are what lets an
-//! upload or a pull record an object; after them nothing is added. Every step is a commit of one page and a tick takes
-//! few of them, so that an application of a million files delays neither a start nor the queue.
+//! bytes would only fill the disk. Sessions, tasks, live streams and media go first, because they are
+//! what lets an upload, a pull, a recorder or a clip record an object; after them nothing is added.
+//! Every step is a commit of one page and a tick takes few of them, so that an application of a million
+//! files delays neither a start nor the queue.
 //!
 //! Deliberately absent: events. FileDeleted would be for an application that no longer exists.
 
@@ -18,16 +19,17 @@ use crate::record::{self, Object};
 use crate::sweep::FirstError;
 
 /// What is swept, in this order.
-const KINDS: [RecordKind; 9] = [
+const KINDS: [RecordKind; 10] = [
     RecordKind::Session,
     RecordKind::Task,
+    RecordKind::Stream,
     RecordKind::SessionId,
     RecordKind::Media,
     RecordKind::Object,
     RecordKind::Path,
     RecordKind::Hold,
-    RecordKind::Stream,
     RecordKind::Footage,
+    RecordKind::Class,
 ];
 /// Records removed in one commit.
 const PAGE: usize = 500;

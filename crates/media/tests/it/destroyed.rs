@@ -6,7 +6,8 @@ use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
 
 use crate::world::{APP, OTHER, World, application, apply_request, wav};
 
-const KINDS: [RecordKind; 3] = [RecordKind::Session, RecordKind::Media, RecordKind::Object];
+const KINDS: [RecordKind; 4] =
+    [RecordKind::Session, RecordKind::Media, RecordKind::Object, RecordKind::Class];
 
 async fn destroy(world: &World) {
     let mut destroyed = application(APP);
@@ -45,10 +46,11 @@ async fn everything_of_a_destroyed_application_goes_and_nothing_else() {
     world.put(&grant, key, b"never committed").await.unwrap();
     let id = world.library.initiate(&grant, key).await.unwrap();
     world.put_part(&grant, (key, &id, 1), b"part").await.unwrap();
+    world.library.create_class(APP, -1, "films").await.unwrap();
     let (kept, of_kept) = of_other(&world).await;
     let events = world.events().await.len();
     world.library.tick().await.unwrap();
-    assert_eq!((records(&world, APP).await, world.object_files().len()), (5, 3));
+    assert_eq!((records(&world, APP).await, world.object_files().len()), (7, 3));
 
     destroy(&world).await;
     world.library.tick().await.unwrap();

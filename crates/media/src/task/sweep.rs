@@ -8,6 +8,7 @@ use super::{SessionIdUse, Task};
 use crate::error::{Fault, Refusal};
 use crate::library::Library;
 use crate::record::{self, RecordError};
+use crate::sweep::FirstError;
 
 /// Least time between two looks, in ms: a look reads every task, and one that has ended is no longer
 /// shown anyway.
@@ -21,6 +22,7 @@ impl Library {
         if !self.is_time_for_tasks() {
             return Ok(());
         }
+        let mut first = FirstError::default();
         for kind in [RecordKind::Task, RecordKind::SessionId] {
             let mut query = RecordQuery { kind, app: None, term: None, after: None, limit: PAGE };
             loop {
@@ -28,9 +30,13 @@ impl Library {
                 query.after = page.records.last().map(|record| record.key.clone());
                 let mut commit = Commit::default();
                 for found in page.records {
-                    if self.is_past(&found)? {
-                        commit.expect.push((found.key.clone(), Some(found.version)));
-                        commit.delete.push(found.key);
+                    match self.is_past(&found) {
+                        Ok(true) => {
+                            commit.expect.push((found.key.clone(), Some(found.version)));
+                            commit.delete.push(found.key);
+                        }
+                        Ok(false) => {}
+                        Err(error) => first.note(Err(error.into())),
                     }
                 }
                 if !commit.delete.is_empty() {
@@ -45,7 +51,7 @@ impl Library {
                 }
             }
         }
-        Ok(())
+        first.into()
     }
 
     fn is_past(&self, found: &Record) -> Result<bool, RecordError> {

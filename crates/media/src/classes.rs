@@ -220,6 +220,9 @@ impl Library {
     /// These classes with everything below them.
     pub(crate) async fn with_subclasses(&self, app: AppId, ids: &[i64]) -> Result<Vec<i64>, Fault> {
         let mut found = ids.to_vec();
+        // each is looked below once
+        found.sort_unstable();
+        found.dedup();
         let mut next = 0;
         while let Some(&id) = found.get(next) {
             next += 1;

@@ -214,11 +214,13 @@ impl Library {
         }
         for _ in 0..ROUNDS {
             let media: Option<(Media, u64)> = self.one(key.clone()).await?;
-            let Some((_, version)) = media.filter(|(media, _)| media.copying.is_some()) else {
+            let Some((media, version)) = media.filter(|(media, _)| media.copying.is_some()) else {
                 return Ok(false);
             };
             let expect = vec![(key.clone(), Some(version))];
-            let commit = Commit { expect, put: put.clone(), swept: names(), ..Commit::default() };
+            // the media is written anew: a deletion that has listed its objects must list them again
+            let put = put.iter().cloned().chain([media.put(key.clone())]).collect();
+            let commit = Commit { expect, put, swept: names(), ..Commit::default() };
             match self.commit(commit).await {
                 Ok(()) => return Ok(true),
                 Err(Refusal::Conflict) => {}

@@ -221,7 +221,7 @@ fn clip_task(action: &str, file: FileId, media: &Media) -> Task {
 pub(super) fn streams(taken: &[Taken]) -> MetaData {
     let segments =
         taken.iter().filter_map(|taken| taken.input.list.segments.get(taken.range.clone()));
-    let duration: std::time::Duration = segments.flatten().map(|segment| segment.duration).sum();
+    let duration = list::total(segments.flatten());
     let of_first = taken.first().and_then(|taken| taken.input.meta.clone());
     let streams = of_first.unwrap_or_default();
     let of = |any: bool| if any { duration.as_secs_f64() } else { 0.0 };

@@ -9,6 +9,7 @@
 
 use std::fmt::Write;
 use std::ops::Range;
+use std::time::Duration;
 
 use model::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -71,13 +72,18 @@ pub(crate) fn relative(base: &str, path: &str) -> String {
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
+/// How long segments are together. Each may say that it lasts longer than anything can.
+pub(crate) fn total<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Duration {
+    let add = |sum: Duration, segment: &Segment| sum.saturating_add(segment.duration);
+    segments.into_iter().fold(Duration::ZERO, add)
+}
+
 /// When a segment was recorded: the last time that was said before it, and what lies between.
 pub(crate) fn date_of(list: &MediaPlaylist, index: usize) -> Option<Timestamp> {
     let until = list.segments.get(..=index)?;
     let (said, date) =
         until.iter().enumerate().rev().find_map(|(nth, segment)| Some((nth, segment.date?)))?;
-    let between = list.segments.get(said..index)?.iter().map(|segment| segment.duration).sum();
-    let between: std::time::Duration = between;
+    let between = total(list.segments.get(said..index)?);
     Some(date.plus_ms(i64::try_from(between.as_millis()).unwrap_or(i64::MAX)))
 }
 

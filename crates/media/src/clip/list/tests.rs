@@ -231,3 +231,11 @@ fn a_path_is_seen_from_the_playlist() {
         assert_eq!(path::inside(base, &reference(seen)).as_deref(), Ok(path));
     }
 }
+
+#[test]
+fn durations_that_nothing_can_have_are_no_harm() {
+    let segment = "#EXTINF:1e19,\na.ts\n".repeat(3);
+    let list = read(&format!("#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00Z\n{segment}"));
+    assert!(write(&[run(&list, 2..3, "")]).contains("#EXTINF:10000000000000000000."));
+    assert_eq!(total(&list.segments), Duration::MAX);
+}

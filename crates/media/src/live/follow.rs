@@ -10,8 +10,7 @@ use std::time::Duration;
 use model::{Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::clip::list::date_of;
-use crate::playlist::MediaPlaylist;
+use crate::playlist::{MediaPlaylist, Segment};
 
 /// How far the time of a segment may be from where the one before it ended, in ms, if the two are one
 /// run: times are written to the millisecond, durations often to the frame.
@@ -67,12 +66,13 @@ pub(crate) enum Unfit {
 
 /// The segments of a playlist that are new since `reached`, in their order.
 pub(crate) fn new_segments(list: &MediaPlaylist, reached: &Reached) -> Result<Vec<New>, Unfit> {
-    let first = first_new(list, reached);
+    let dates = dates(list);
+    let first = first_new(list, &dates, reached);
     let mut found: Vec<New> = Vec::new();
     let mut breaks = first.breaks;
     let mut expected = first.continues.then_some(reached.end).flatten();
     for (index, segment) in list.segments.iter().enumerate().skip(first.index) {
-        let at = date_of(list, index).or(expected).ok_or(Unfit::NoDate)?;
+        let at = dates.get(index).copied().flatten().or(expected).ok_or(Unfit::NoDate)?;
         let duration = i64::try_from(segment.duration.as_millis()).unwrap_or(i64::MAX);
         if segment.gap {
             breaks = true;
@@ -109,7 +109,21 @@ struct First {
     breaks: bool,
 }
 
-fn first_new(list: &MediaPlaylist, reached: &Reached) -> First {
+/// When each segment was made: the last time that was said before it, and what lies between.
+fn dates(list: &MediaPlaylist) -> Vec<Option<Timestamp>> {
+    let mut said: Option<(Timestamp, Duration)> = None;
+    let date = |segment: &Segment| {
+        if let Some(date) = segment.date {
+            said = Some((date, Duration::ZERO));
+        }
+        let (date, since) = said?;
+        said = Some((date, since.saturating_add(segment.duration)));
+        Some(date.plus_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+    };
+    list.segments.iter().map(date).collect()
+}
+
+fn first_new(list: &MediaPlaylist, dates: &[Option<Timestamp>], reached: &Reached) -> First {
     let (Some(latest), Some(end)) = (reached.sequence, reached.end) else {
         return First { index: 0, continues: false, breaks: false };
     };
@@ -123,13 +137,12 @@ fn first_new(list: &MediaPlaylist, reached: &Reached) -> First {
         return First { index: index + 1, continues: true, breaks: false };
     }
     // numbered anew: what is after the end is new, and all of it if the clock was set back
-    let dates = || (0..list.segments.len()).map(|index| date_of(list, index));
-    let newest = dates().flatten().last();
+    let newest = dates.iter().flatten().next_back().copied();
     let index = if newest.is_some_and(|newest| newest < end.plus_ms(-STEP_MS)) {
         0
     } else {
         let is_new = |date: Option<Timestamp>| date.is_some_and(|at| at >= end.plus_ms(-SLACK_MS));
-        dates().position(is_new).unwrap_or(list.segments.len())
+        dates.iter().copied().position(is_new).unwrap_or(list.segments.len())
     };
     First { index, continues: false, breaks: true }
 }

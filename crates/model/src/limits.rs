@@ -321,6 +321,9 @@ pub const UPLOAD_FREE_PERCENT_MIN: u64 = 5;
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// WAL size in bytes at which the writer pauses until a checkpoint has caught up.
 pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Milliseconds that a start waits for its data directory: a process that was just killed holds it
+/// until the system has torn it down, and so does a child of one that has not begun its program yet.
+pub const LOCK_WAIT_MS: u64 = 1_000;
 /// Milliseconds that a graceful stop may take.
 pub const SHUTDOWN_MS: u64 = 10_000;
 

@@ -13,9 +13,8 @@ use queue::{
     Backend, Commit, CommitError, LeaseError, LeaseRequest, Leased, Lessee, Published, RecordKey,
     RecordPut, Resolution, Settled, Settlement, Silent,
 };
-use store::{LockError, OpenError, Options, Store};
+use store::{Options, Store};
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 pub(crate) const APP: AppId = AppId(1_500_000_001);
 
@@ -101,16 +100,7 @@ impl Bed {
 
     fn reopen(options: Options, hands: Arc<Hands>, dir: TempDir) -> Self {
         hands.mono.store(0, Ordering::SeqCst);
-        // a process that another test starts holds a copy of the lock until it runs its program
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let store = loop {
-            match Store::open(&options, Arc::<Hands>::clone(&hands), Arc::new(Silent)) {
-                Err(OpenError::Lock(LockError::Held(_))) if Instant::now() < deadline => {
-                    std::thread::yield_now();
-                }
-                opened => break opened.unwrap(),
-            }
-        };
+        let store = Store::open(&options, Arc::<Hands>::clone(&hands), Arc::new(Silent)).unwrap();
         Self { options, hands, store, dir }
     }
 

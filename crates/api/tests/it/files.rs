@@ -327,6 +327,11 @@ async fn what_a_signed_playlist_names_plays() {
     assert!(preview.contains("0.ts?") && !preview.contains("1.ts"), "{preview}");
     let segment = preview.lines().find(|line| line.contains("0.ts?")).unwrap();
     assert_eq!(ask(&server, &media.beside(segment), &[]).await.status, 200);
+    let clip = media.path.replace(".m3u8", ".clip-1-1.m3u8");
+    let clip = ask(&server, &signed(&clip, NOW_S, ""), &[]).await;
+    let text = String::from_utf8(clip.body).unwrap();
+    assert_eq!(clip.status, 200, "a clip that is not kept: {text}");
+    assert!(text.contains("1.ts?") && !text.contains("0.ts"), "{text}");
     let head = Message { method: "HEAD".to_owned(), ..get(&signed(&media.path, NOW_S, "")) };
     let head = server.send_head(&head).await;
     let whole = ask(&server, &signed(&media.path, NOW_S, ""), &[]).await;

@@ -6,8 +6,9 @@
 //! Dir covers a directory, the segments of a playlist beside it share its signature.
 //!
 //! The scheme joins its parts without saying where one ends, so who has a good address may move what stood
-//! in `exper` or `rlimit` to the front of `us`. Expiry and directory are safe: `t` has a fixed length. It is
-//! kept for players and servers that were written for it.
+//! in `exper` or `rlimit` to the front of `us`. Expiry and directory are safe, because `t` has a fixed length
+//! and no value may hold a slash: else the end of a directory could be moved too, and `/a/deadbeef-1/` until
+//! `t` would be `/a/` until the time `deadbeef`. It is kept for players and servers that were written for it.
 
 use md5::{Digest as _, Md5};
 
@@ -30,7 +31,7 @@ pub enum HotlinkError {
     /// `t` or `sign` is not there.
     #[error("it has no t and sign")]
     Missing,
-    /// A parameter stands twice, is too long, or is not UTF-8.
+    /// A parameter stands twice, is too long, holds a slash, or is not UTF-8.
     #[error("its parameters cannot be read")]
     Form,
     /// `t` is not eight digits of lower-case hexadecimal.
@@ -61,7 +62,7 @@ impl Hotlink {
             let Some((_, place)) = all.find(|(known, _)| known.as_bytes() == name) else {
                 continue;
             };
-            if !place.is_empty() || value.len() > VALUE_BYTES_MAX {
+            if !place.is_empty() || value.len() > VALUE_BYTES_MAX || value.contains(&b'/') {
                 return Err(HotlinkError::Form);
             }
             *place = String::from_utf8(value).map_err(|_no_text| HotlinkError::Form)?;
@@ -219,6 +220,19 @@ mod tests {
         assert!(whole.preview().is_empty() && !whole.verify(KEY, DIR));
         assert!(
             whole.of(KEY, DIR).query().starts_with("t=5a71afc0&rlimit=3&us=x&whref=a.com&sign=")
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_directory_cannot_be_moved_into_the_parameters() {
+        let below = Hotlink::new(KEY, "/dir1/deadbeef-1/", T_S, "x").unwrap();
+        let moved = format!("t=deadbeef&us=-1/5a71afc0x&sign={}", below.sign());
+        assert_eq!(Hotlink::parse(&moved), Err(HotlinkError::Form));
+        let joined = format!("{KEY}/dir1/deadbeef-1/5a71afc0x");
+        assert_eq!(
+            below.sign(),
+            hex::encode(Md5::digest(joined)),
+            "else it would be good for /dir1/"
         );
     }
 

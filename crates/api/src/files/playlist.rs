@@ -4,13 +4,19 @@
 //! get one, in the answer and nowhere else. Each is signed for its own directory, which may lie below. A
 //! preview (`exper`) ends where its seconds are up; what it names may be had whole.
 //!
-//! Deliberately absent: checking what a playlist says. One that was uploaded names relative paths only;
-//! names of other hosts are left as they are.
+//! Whoever uploads a playlist must not be given signatures for what is none of theirs: comments, which no
+//! player reads and no check of an upload either, are left as they are, and so are names of other buckets
+//! and other hosts (a key may be named by any URL).
+//!
+//! Deliberately absent: checking what a playlist says. What else is named in one that was uploaded is a
+//! relative path.
 
 use sign::hotlink::Hotlink;
 
 use super::signed::{Signed, is_playlist};
 
+const COMMENT: char = '#';
+const TAG: &str = "#EXT";
 const URI: &str = "URI=\"";
 const LENGTH: &str = "#EXTINF:";
 const END: &str = "#EXT-X-ENDLIST\n";
@@ -27,7 +33,9 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>, public_url: &str) -> String 
         if let Some(seconds) = content.strip_prefix(LENGTH) {
             length = seconds.split(',').next().and_then(|s| s.trim().parse().ok()).unwrap_or(0.0);
             out.push_str(line);
-        } else if content.starts_with('#') {
+        } else if content.starts_with(COMMENT) && !content.starts_with(TAG) {
+            out.push_str(line);
+        } else if content.starts_with(TAG) {
             names.tag(content, &mut out);
             out.push_str(end);
         } else if content.trim().is_empty() {
@@ -83,17 +91,30 @@ impl Names<'_> {
         format!("{before}{joint}{query}{fragment}")
     }
 
-    /// The path that a name leads to on this server; none: it leads elsewhere.
+    /// The path that a name leads to in the playlist's own bucket; none: it leads elsewhere.
     fn path(&self, name: &str) -> Option<String> {
+        self.path_here(name).filter(|path| path.starts_with(self.bucket()))
+    }
+
+    /// The beginning of all paths of the bucket, with a slash at both ends.
+    fn bucket(&self) -> &str {
+        let directory = self.signed.directory;
+        let behind = directory.get(super::PREFIX.len()..).unwrap_or_default();
+        let end = behind.find('/').map_or(directory.len(), |at| super::PREFIX.len() + at + 1);
+        directory.get(..end).unwrap_or(directory)
+    }
+
+    /// The path that a name leads to on this server.
+    fn path_here(&self, name: &str) -> Option<String> {
         if let Some(own) = name.strip_prefix(self.public_url).filter(|own| own.starts_with('/')) {
-            return own.starts_with(super::PREFIX).then(|| own.to_owned());
+            return Some(own.to_owned());
         }
         let first = name.split('/').next().unwrap_or_default();
         if name.is_empty() || first.contains(':') || name.starts_with("//") {
             return None;
         }
         if name.starts_with('/') {
-            return name.starts_with(super::PREFIX).then(|| name.to_owned());
+            return Some(name.to_owned());
         }
         let mut segments: Vec<&str> = self.signed.directory.split('/').collect();
         segments.pop();
@@ -106,7 +127,7 @@ impl Names<'_> {
                 segment => segments.push(segment),
             }
         }
-        Some(segments.join("/")).filter(|path| path.starts_with(super::PREFIX))
+        Some(segments.join("/"))
     }
 }
 
@@ -146,6 +167,13 @@ mod tests {
         assert_eq!((lines[9], lines[10]), ("https://cdn.example/3.ts", "/other/4.ts"));
         let (variant, fragment) = lines[11].rsplit_once('#').unwrap();
         assert!(query(variant).verify(KEY, DIR) && fragment == "x");
+    }
+
+    #[test]
+    fn what_is_none_of_its_own_is_not_signed() {
+        let text = "#EXTM3U\n# URI=\"0.ts\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"http://h:1/media/b-2/k/s.mp4\"\n\
+                    #EXTINF:4,\n../../../b-2/k/s.mp4\n#EXTINF:4,\n/media/b-2/k/s.mp4\n#EXTINF:4,\n/media/b-10/s.mp4\n";
+        assert_eq!(signed(text, ""), text);
     }
 
     #[test]

@@ -80,7 +80,11 @@ impl<'a> Guard<'a> {
         }
         let hotlink = Hotlink::parse(parts.uri.query().unwrap_or_default())?;
         let path = parts.uri.path();
-        let directory = path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or("/");
+        let (directory, name) = path.split_at(path.rfind('/').map_or(0, |at| at + 1));
+        // a slash in disguise would reach below the directory that was signed
+        if percent_decode_str(name).any(|byte| byte == b'/') {
+            return Err(Unsigned::Forged);
+        }
         if !self.directories(directory).iter().any(|one| hotlink.verify(self.key, one)) {
             return Err(Unsigned::Forged);
         }

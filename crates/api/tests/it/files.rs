@@ -293,6 +293,11 @@ async fn with_a_key_only_signed_addresses_are_served() {
     assert_eq!(ask(&server, &signed(&media.path, NOW_S - 300, ""), &[]).await.status, 200);
     let (path, query) = good.split_once('?').unwrap();
     refused(&format!("{}?{query}", path.replacen("vod", "vox", 1)), "not that of").await;
+    let (above, name) = media.path.rsplit_once('/').unwrap();
+    for slash in ["%2F", "%2f"] {
+        let below = format!("{above}{slash}{name}");
+        refused(&signed(&below, NOW_S, ""), "not that of this directory").await;
+    }
     refused(&signed(&media.path, NOW_S, "&exper=5"), "HLS only").await;
     refused(&signed(&media.path, NOW_S, "&whref=a.com"), "not supported").await;
     refused(&signed(&media.path, NOW_S, "&rlimit=10"), "1 to 9").await;

@@ -88,7 +88,8 @@ impl Library {
                 };
                 match self.turn(&key, progress).await {
                     Ok((Turn::More, progress)) => {
-                        under_way.insert(key, progress);
+                        // without progress it is looked at as if for the first time
+                        under_way.extend(progress.map(|progress| (key, Some(progress))));
                         any_more = true;
                     }
                     Ok((Turn::Over, _)) => any_over = true,

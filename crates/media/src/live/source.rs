@@ -3,7 +3,7 @@
 //!
 //! A path comes over the API, so it is followed only below that directory, after every link in it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -161,11 +161,17 @@ impl Body<'_> {
 
 /// The file at a path, which must lie below the directory when every link was followed.
 fn within(directory: &Path, path: &Path) -> Result<PathBuf, Unread> {
-    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    const OUTSIDE: &str = "it does not lie below media.live_directory";
+    // whether there is such a file elsewhere is nobody's business
+    let leads_out = path.components().any(|part| part == Component::ParentDir);
+    let is_inside = path.starts_with(directory) && !leads_out;
+    let told = |error: std::io::Error| {
+        if is_inside { format!("{}: {error}", path.display()) } else { OUTSIDE.to_owned() }
+    };
     let (directory, path) =
         (directory.canonicalize().map_err(told)?, path.canonicalize().map_err(told)?);
     if !path.starts_with(&directory) {
-        return Err("it does not lie below media.live_directory".to_owned());
+        return Err(OUTSIDE.to_owned());
     }
     // anything else may never end, or never begin
     if path.is_file() { Ok(path) } else { Err("it is no file".to_owned()) }

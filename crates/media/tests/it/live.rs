@@ -249,6 +249,10 @@ async fn files_are_read_below_one_directory_only() {
         let error = register(&world, &refused).await.unwrap_err();
         assert!(matches!(error, LiveError::Playlist(_)), "{refused}: {error}");
     }
+    for elsewhere in [outside, directory.path().join("none"), live.join("../none")] {
+        let error = register(&world, &text(&elsewhere)).await.unwrap_err().to_string();
+        assert!(error.contains("does not lie below"), "tells what is there: {error}");
+    }
     register(&world, &playlist).await.unwrap();
     let worker = recorder(&world);
     worker.tick().await.unwrap();

@@ -55,7 +55,7 @@ impl Place {
         Ok(Self::Web(url))
     }
 
-    /// What a reference in the playlist leads to, as a text that [`Place::open`] takes.
+    /// What a reference in the playlist leads to, as a text that [`Reader::open`] takes.
     pub(super) fn resolve(&self, reference: &str) -> Result<String, PathError> {
         match self {
             Self::Web(url) => {

@@ -5,7 +5,9 @@
 //! browser would add by itself, and `Access-Control-Allow-Credentials` is never sent: signatures alone
 //! decide what may be done, and these lists which pages may be told.
 //!
-//! The API has none of it: it takes keys that do not belong in a browser.
+//! The API has none of it: it takes keys that do not belong in a browser. A preflight does not say whether
+//! it is about the API or about an upload, so it is answered for uploads; what the API answers stays
+//! unreadable to pages.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -130,7 +130,7 @@ async fn signed_playlist(
         }
     }
     let text = String::from_utf8_lossy(&bytes);
-    let text = playlist::sign(&text, signed, &library.settings().public_url);
+    let text = playlist::sign(&text, signed);
     let mut response = plain(StatusCode::OK);
     insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
     insert(&mut response, CONTENT_LENGTH, &text.len().to_string());

@@ -76,6 +76,7 @@ impl Seats {
             serving: AtomicBool::new(false),
             known: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            excused: AtomicBool::new(false),
             place: Mutex::new(None),
             reader: Mutex::new(None),
             _permit: permit,
@@ -138,6 +139,8 @@ struct Inner {
     serving: AtomicBool,
     known: AtomicBool,
     answered: AtomicBool,
+    /// Whether it is waited for no longer, though it was asked to leave.
+    excused: AtomicBool,
     /// Who reads on when a request has been answered.
     reader: Mutex<Option<Waker>>,
     /// Where it stands among those that wait.
@@ -165,6 +168,8 @@ impl Seat {
     pub(crate) fn serve(&self) {
         self.0.serving.store(true, Ordering::Relaxed);
         self.0.stand(false);
+        // an answer may take as long as its client likes: others are asked instead
+        self.0.excuse();
     }
 
     /// Whether a request is there, of which the body may be missing.
@@ -220,6 +225,14 @@ impl Inner {
         *place = Some(last);
     }
 
+    /// Counts it no longer among those that were asked to leave and have not left yet.
+    fn excuse(&self) {
+        if self.leave.is_cancelled() && !self.excused.swap(true, Ordering::Relaxed) {
+            let mut waiting = self.seats.lock();
+            waiting.leaving = waiting.leaving.saturating_sub(1);
+        }
+    }
+
     fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -228,10 +241,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stand(false);
-        if self.leave.is_cancelled() {
-            let mut waiting = self.seats.lock();
-            waiting.leaving = waiting.leaving.saturating_sub(1);
-        }
+        self.excuse();
     }
 }
 
@@ -338,6 +348,18 @@ mod tests {
         drop((turns, taken));
         assert!(seats.take().await.is_ok());
         assert!(seats.lock().strangers.is_empty() && seats.lock().known.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_answered_after_all_keeps_nobody_else_from_going() {
+        let (seats, taken) = seats(2).await;
+        assert_eq!(leaving(&seats, &taken).await, [0]);
+        let slow = taken[0].begin();
+        taken[0].serve();
+        assert_eq!(leaving(&seats, &taken[1..]).await, [0], "the other one is asked too");
+        drop(slow);
+        drop(taken);
+        assert_eq!(seats.lock().leaving, 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -127,7 +127,7 @@ async fn identify(
     request_id: &str,
 ) -> Result<(UploadSignature, Caller), UgcError> {
     let refused = |error: &dyn std::error::Error| UgcError::signature(&error.to_string());
-    let signed = UploadSignature::parse(&request.signature).map_err(|error| refused(&error))?;
+    let signed = UploadSignature::parse(&request.signature.0).map_err(|error| refused(&error))?;
     let found = gateway.keyring().find(gateway.backend(), gateway.master(), &signed.secret_id);
     let known = found.await.map_err(ApiError::internal)?;
     let known = known.ok_or_else(|| UgcError::signature("no key has its secretId"))?;
@@ -160,7 +160,7 @@ impl Upload<'_> {
 
     async fn apply(&self, now: Timestamp) -> Result<Bytes, UgcError> {
         let request = &self.request;
-        if request.video_type.is_empty() && request.vod_session_key.is_empty() {
+        if request.video_type.is_empty() && request.vod_session_key.0.is_empty() {
             let reason = if request.file_id.is_empty() {
                 "videoType is missing"
             } else {
@@ -170,7 +170,7 @@ impl Upload<'_> {
         }
         let app = self.application(ActionName::ApplyUpload).await?;
         let once = if self.signed.one_time { Some(self.spend(app).await?) } else { None };
-        let reply = if request.vod_session_key.is_empty() {
+        let reply = if request.vod_session_key.0.is_empty() {
             let apply = Action::ApplyUpload(self.asked()?);
             self.gateway.dispatch(&self.caller, apply).await?
         } else {
@@ -209,23 +209,23 @@ impl Upload<'_> {
         let action = ActionName::ApplyUpload.as_str();
         let named = self.signed.sub_app_id;
         let application = self.gateway.application_for(&self.caller, action, named).await?;
-        let session = &self.request.vod_session_key;
+        let session = &self.request.vod_session_key.0;
         library::resume_upload(self.gateway.library(), &application, session).await
     }
 
     async fn commit(&self) -> Result<Bytes, UgcError> {
-        let session = self.request.vod_session_key.as_str();
+        let session = &self.request.vod_session_key;
         let app = self.application(ActionName::CommitUpload).await?;
         if self.signed.one_time {
             let digest = self.signed.digest();
-            let began = self.gateway.library().was_spent_on(app, &digest, session).await;
+            let began = self.gateway.library().was_spent_on(app, &digest, &session.0).await;
             if !began.map_err(library::broken)? {
                 self.spend(app).await?;
             }
         }
         let commit = Action::CommitUpload(CommitUpload {
             sub_app_id: self.signed.sub_app_id,
-            vod_session_key: wire::Secret(session.to_owned()),
+            vod_session_key: session.clone(),
         });
         let reply = self.gateway.dispatch(&self.caller, commit).await?;
         let Reply::CommitUpload(reply) = reply else { return Err(strange()) };

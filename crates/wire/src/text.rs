@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A secret on its way to or from a client. `Debug` hides it, so that a logged request or reply
 /// does not give it away.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 

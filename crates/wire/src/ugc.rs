@@ -48,9 +48,9 @@ impl UgcAction {
 #[serde(rename_all = "camelCase", default)]
 pub struct UgcRequest {
     /// The client upload signature.
-    pub signature: String,
+    pub signature: Secret,
     /// Of an upload that goes on; empty: of a new one.
-    pub vod_session_key: String,
+    pub vod_session_key: Secret,
     /// The file's name without its extension.
     pub video_name: String,
     /// Its extension.

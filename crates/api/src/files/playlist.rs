@@ -5,8 +5,8 @@
 //! preview (`exper`) ends where its seconds are up; what it names may be had whole.
 //!
 //! Whoever uploads a playlist must not be given signatures for what is none of theirs: comments, which no
-//! player reads and no check of an upload either, are left as they are, and so are names of other buckets
-//! and other hosts (a key may be named by any URL).
+//! player reads and no check of an upload either, are left as they are, and so are whole paths and URLs (a
+//! key may be named by any) and what climbs out of the bucket.
 //!
 //! Deliberately absent: checking what a playlist says. What else is named in one that was uploaded is a
 //! relative path.
@@ -21,9 +21,9 @@ const URI: &str = "URI=\"";
 const LENGTH: &str = "#EXTINF:";
 const END: &str = "#EXT-X-ENDLIST\n";
 
-/// The text with everything in it signed. `public_url` is what our own addresses begin with.
-pub(super) fn sign(text: &str, signed: &Signed<'_>, public_url: &str) -> String {
-    let names = Names { signed, public_url, whole: signed.hotlink.whole() };
+/// The text with everything in it signed.
+pub(super) fn sign(text: &str, signed: &Signed<'_>) -> String {
+    let names = Names { signed, whole: signed.hotlink.whole() };
     let preview: Option<f64> = signed.hotlink.preview().parse().ok().filter(|s| *s > 0.0);
     let (mut played, mut length) = (0.0, 0.0);
     let mut out = String::with_capacity(text.len() * 2);
@@ -59,7 +59,6 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>, public_url: &str) -> String 
 
 struct Names<'a> {
     signed: &'a Signed<'a>,
-    public_url: &'a str,
     whole: Hotlink,
 }
 
@@ -104,17 +103,11 @@ impl Names<'_> {
         directory.get(..end).unwrap_or(directory)
     }
 
-    /// The path that a name leads to on this server.
+    /// The path that a relative name leads to.
     fn path_here(&self, name: &str) -> Option<String> {
-        if let Some(own) = name.strip_prefix(self.public_url).filter(|own| own.starts_with('/')) {
-            return Some(own.to_owned());
-        }
         let first = name.split('/').next().unwrap_or_default();
-        if name.is_empty() || first.contains(':') || name.starts_with("//") {
+        if first.is_empty() || first.contains(':') {
             return None;
-        }
-        if name.starts_with('/') {
-            return Some(name.to_owned());
         }
         let mut segments: Vec<&str> = self.signed.directory.split('/').collect();
         segments.pop();
@@ -142,7 +135,7 @@ mod tests {
     fn signed(text: &str, more: &str) -> String {
         let hotlink = Hotlink::parse(&format!("t=5a71afc0&us=x&sign=0{more}")).unwrap();
         let signed = Signed { key: KEY, directory: DIR, hotlink };
-        sign(text, &signed, "http://h:1")
+        sign(text, &signed)
     }
 
     fn query(line: &str) -> Hotlink {
@@ -152,7 +145,7 @@ mod tests {
     #[test]
     fn every_name_is_signed_for_its_directory() {
         let text = "#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI=\"k.key\",IV=0x1\n#EXT-X-MAP:URI=\"i.mp4?v=1\"\n\
-                    #EXTINF:4,\na%20b/0.ts\n#EXTINF:4,\n../f/1.ts\n\nhttp://h:1/media/b-1/g/2.ts\n\
+                    #EXTINF:4,\na%20b/0.ts\n#EXTINF:4,\n../f/1.ts\n\nhttp://h:1/media/b-1/d/e/2.ts\n\
                     https://cdn.example/3.ts\n/other/4.ts\nvariant.m3u8#x";
         let out = signed(text, "");
         let lines: Vec<&str> = out.lines().collect();
@@ -163,8 +156,8 @@ mod tests {
         assert!(lines[2].contains("URI=\"i.mp4?v=1&t=5a71afc0&us=x&sign="));
         assert!(query(lines[4]).verify(KEY, "/media/b-1/d/e/a%20b/"), "{}", lines[4]);
         assert!(query(lines[6]).verify(KEY, "/media/b-1/d/f/"));
-        assert!(query(lines[8]).verify(KEY, "/media/b-1/g/"));
-        assert_eq!((lines[9], lines[10]), ("https://cdn.example/3.ts", "/other/4.ts"));
+        let whole = ["http://h:1/media/b-1/d/e/2.ts", "https://cdn.example/3.ts", "/other/4.ts"];
+        assert_eq!(lines[8..11], whole);
         let (variant, fragment) = lines[11].rsplit_once('#').unwrap();
         assert!(query(variant).verify(KEY, DIR) && fragment == "x");
     }

@@ -257,6 +257,8 @@ impl Recorder {
         let found: Option<(Stream, u64)> = library.one(key.clone()).await?;
         let Some((stream, _)) = found else { return Ok(()) };
         let Some(end) = stream.reached.end else { return Ok(()) };
+        // a date far ahead would make all that has been recorded look old
+        let end = end.min(library.now());
         let window = i64::try_from(library.settings.live.window_ms).unwrap_or(i64::MAX);
         let keeps_from = end.plus_ms(window.saturating_neg());
         let hold_key = record::hold_key(key.app, stream.file);

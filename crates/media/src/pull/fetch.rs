@@ -413,8 +413,17 @@ impl<'a> Fetcher<'a> {
 
     /// Tells how far the pull has come, and the log now and then.
     fn report(&mut self, size: u64, total: Option<u64>) {
-        let percent =
+        let of_file =
             total.filter(|total| *total > 0).map(|total| size.saturating_mul(100) / total);
+        let percent = match self.share {
+            Some((done, files)) => {
+                let so_far = done.saturating_mul(100).saturating_add(of_file.unwrap_or(0));
+                Some(so_far / files.max(1))
+            }
+            // how many files a playlist names is not known before it is read
+            None if self.pull.about.media_type == crate::hls::MEDIA_TYPE => None,
+            None => of_file,
+        };
         let percent = percent.and_then(|percent| i64::try_from(percent).ok()).map(|p| p.min(99));
         if let Some(percent) = percent {
             self.library.pulling.report(self.key, Some(percent));

@@ -112,15 +112,7 @@ impl Library {
         let (reserved, mut writer) = self.begin_object(file).await?;
         writer.write(&picture.bytes).await.map_err(Fault::from)?;
         let sums = writer.finish().await.map_err(Fault::from)?;
-        let object = Object {
-            file,
-            stored: reserved.name().to_owned(),
-            size: sums.size,
-            etag: sums.etag(),
-            crc64: sums.crc64,
-            at: self.now(),
-            upload: None,
-        };
+        let object = Object::new(file, reserved.name(), &sums, self.now());
         Ok(NewCover { object, extension: picture.extension, _reserved: reserved })
     }
 

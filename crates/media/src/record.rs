@@ -10,6 +10,7 @@ use queue::{Record, RecordKey, RecordKind, RecordPut, Term};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Sums;
 use crate::listing;
 use crate::probe::MetaData;
 use crate::{classes, place};
@@ -277,6 +278,19 @@ impl Session {
 }
 
 impl Object {
+    /// What was stored under that name in one piece.
+    pub(crate) fn new(file: FileId, stored: &str, sums: &Sums, at: Timestamp) -> Self {
+        Self {
+            file,
+            stored: stored.to_owned(),
+            size: sums.size,
+            etag: sums.etag(),
+            crc64: sums.crc64,
+            at,
+            upload: None,
+        }
+    }
+
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
         RecordPut { key, body: body(self), terms: vec![file_term(self.file)], listing: None }
     }

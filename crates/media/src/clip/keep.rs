@@ -86,7 +86,7 @@ impl Library {
             source: Source::VideoProcessing,
             description: String::new(),
             tags: Vec::new(),
-            forbidden: false,
+            forbidden: taken.iter().any(|taken| taken.input.forbidden),
             created: now,
             updated: now,
             meta: Some(meta),
@@ -128,15 +128,7 @@ impl Library {
         let (reserved, mut writer) = self.begin_object(file).await?;
         writer.write(bytes).await?;
         let sums = writer.finish().await?;
-        let object = Object {
-            file,
-            stored: reserved.name().to_owned(),
-            size: sums.size,
-            etag: sums.etag(),
-            crc64: sums.crc64,
-            at: self.now(),
-            upload: None,
-        };
+        let object = Object::new(file, reserved.name(), &sums, self.now());
         Ok((reserved, object))
     }
 

@@ -113,15 +113,7 @@ pub(crate) fn written(key: &str, (file, at): (FileId, Timestamp), text: String) 
     let mut summing = Summing::new();
     summing.update(text.as_bytes());
     let sums = summing.finish();
-    let object = Object {
-        file,
-        stored: String::new(),
-        size: sums.size,
-        etag: sums.etag(),
-        crc64: sums.crc64,
-        at,
-        upload: None,
-    };
+    let object = Object::new(file, "", &sums, at);
     Served { text: Some(Bytes::from(text)), ..Served::stored(key, object) }
 }
 

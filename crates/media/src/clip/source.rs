@@ -40,6 +40,8 @@ pub(crate) struct Input {
     pub meta: Option<MetaData>,
     /// How it is named.
     pub name: String,
+    /// Whether it is kept from being served: then its clips are too.
+    pub forbidden: bool,
     /// The media with its version, and what holds each origin: to be expected by a commit.
     pub expect: Vec<(RecordKey, Option<u64>)>,
     /// The holds in the order of the origins.
@@ -138,6 +140,7 @@ impl Library {
         }
         Ok(Some(Input {
             file,
+            forbidden: media.forbidden,
             bucket: media.bucket,
             region: media.region,
             playlist,

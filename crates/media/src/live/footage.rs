@@ -221,6 +221,7 @@ impl Library {
             None
         };
         Ok(Input {
+            forbidden: false,
             file: stream.file,
             bucket: stream.bucket,
             region: stream.region,

@@ -215,15 +215,7 @@ impl Recorder {
             writer.write(&piece).await.map_err(Fault::from)?;
         }
         let sums = writer.finish().await.map_err(Fault::from)?;
-        let object = Object {
-            file: stream.file,
-            stored: reserved.name().to_owned(),
-            size: sums.size,
-            etag: sums.etag(),
-            crc64: sums.crc64,
-            at: library.now(),
-            upload: None,
-        };
+        let object = Object::new(stream.file, reserved.name(), &sums, library.now());
         let key = record::object_key(reader.app, &place::join(&stream.directory, path));
         commit.swept.push(object.stored.clone());
         commit.put.push(object.put(key));

@@ -259,15 +259,7 @@ impl<'a> Fetcher<'a> {
     /// An object that is on disk and waits for its record, and what keeps it from being swept.
     async fn finished(&self, sink: Sink) -> Result<(Reserved, Object), Stop> {
         let (reserved, sums) = sink.finish().await?;
-        let object = Object {
-            file: self.pull.file,
-            stored: reserved.name().to_owned(),
-            size: sums.size,
-            etag: sums.etag(),
-            crc64: sums.crc64,
-            at: self.library.now(),
-            upload: None,
-        };
+        let object = Object::new(self.pull.file, reserved.name(), &sums, self.library.now());
         Ok((reserved, object))
     }
 

@@ -368,6 +368,25 @@ async fn inputs_follow_one_another() {
 }
 
 #[tokio::test]
+async fn clips_of_what_is_forbidden_are_forbidden() {
+    let world = World::new().await;
+    let source = upload(&world, &make("index.m3u8")).await;
+    let file = source.file.to_string();
+    world.library.forbid(APP, std::slice::from_ref(&file), true).await.unwrap();
+    let kept_one = clip(&world, &kept(&source.url, 1.0, 3.0)).await.unwrap();
+    let passing = clip(&world, &simple(&source.url, 1.0, 3.0)).await.unwrap();
+    let fast_one = edit(&world, &fast(vec![input(source.file, 1.0, 3.0)])).await.unwrap();
+    world.library.tick_clips().await.unwrap();
+    for made in [&kept_one, &passing, &fast_one] {
+        assert!(served(&world, &made.url).await.unwrap().forbidden, "{}", made.url);
+    }
+    world.library.forbid(APP, &[file], false).await.unwrap();
+    assert!(!served(&world, &passing.url).await.unwrap().forbidden);
+    assert!(served(&world, &kept_one.url).await.unwrap().forbidden, "it is a file of its own");
+    world.library.close().await;
+}
+
+#[tokio::test]
 async fn a_clip_of_an_unfinished_clip_takes_from_the_source() {
     let world = World::new().await;
     let source = upload(&world, &make("index.m3u8")).await;

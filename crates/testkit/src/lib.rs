@@ -15,6 +15,7 @@ pub mod process;
 pub mod program;
 pub mod receiver;
 pub mod soak;
+pub mod until;
 
 use std::fmt;
 use std::io;

@@ -1,15 +1,14 @@
 //! PullUpload and the tasks it makes, as callers see them.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+use testkit::until::until_some;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::message::{DEADLINE, code, message};
+use crate::message::{code, message};
 use crate::server::Server;
 
 /// A server that has one file.
@@ -25,17 +24,12 @@ async fn source(stop: CancellationToken, tracker: &TaskTracker) -> String {
 
 /// The task once it has ended.
 async fn ended(server: &Server, task: &Value) -> Value {
-    let ended = async {
-        loop {
-            server.puller.tick().await.unwrap();
-            let detail = server.call("DescribeTaskDetail", json!({ "TaskId": task })).await;
-            if detail["Status"] == "FINISH" {
-                return detail;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, ended).await.expect("an end in time")
+    until_some("the end of the task", async || {
+        server.puller.tick().await.unwrap();
+        let detail = server.call("DescribeTaskDetail", json!({ "TaskId": task })).await;
+        (detail["Status"] == "FINISH").then_some(detail)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use client::{Client, CosClient};
 use serde_json::{Value, json};
 use sign::hotlink::Hotlink;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::{SECRET_ID, SECRET_KEY, Server};
 use testkit::program::Program;
 use tokio::process::Command;
 
 use crate::clients::{node, root, setup};
+use crate::launch;
 use crate::unmodified::behind;
 
 const APP: u64 = 1_500_000_001;
@@ -34,7 +35,7 @@ upload = true
 const LARGE: usize = 20 * 1024 * 1024 + 12_345;
 
 async fn server() -> Server {
-    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG).start().await.unwrap()
+    launch(CONFIG).start().await.unwrap()
 }
 
 /// A clip, the same with much after it, and a picture.
@@ -179,7 +180,7 @@ async fn hls(directory: &Path) -> Vec<String> {
 async fn a_player_plays_what_was_signed() {
     let config =
         format!("{CONFIG}\n").replace("[media]", "[media]\nsigning_key = \"24FEQmTzro4V5u3D5epW\"");
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config);
+    let launch = launch(config);
     let server = launch.start().await.unwrap();
     let files = tempfile::tempdir().unwrap();
     let segments = hls(files.path()).await;

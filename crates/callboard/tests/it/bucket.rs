@@ -1,29 +1,23 @@
 //! Media in a bucket: a whole server over a real S3-compatible store, in good times and in bad.
 
 use bytes::Bytes;
-use client::{CallError, Client, CosClient};
+use client::{CallError, CosClient};
 use serde_json::{Value, json};
 use testkit::bucket::Bucket;
 use testkit::certificate::Authority;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
+use testkit::until::until;
 
 use crate::clients::{root, round_configured};
+use crate::launch;
 use crate::upload::up_and_down;
 
 /// Bytes of a file that goes into the bucket in parts.
 const LARGE: usize = 12 * 1024 * 1024;
 
-fn launch(config: impl Into<String>) -> Launch {
-    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config)
-}
-
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 async fn apply(server: &Server, media_type: &str) -> (Value, CosClient) {
     let params = json!({ "MediaType": media_type });
-    let applied = client(server).call("ApplyUpload", params).await.unwrap();
+    let applied = server.client().unwrap().call("ApplyUpload", params).await.unwrap();
     let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
     (applied, cos)
 }
@@ -34,7 +28,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 
 async fn commit(server: &Server, applied: &Value) -> Result<Value, CallError> {
     let key = json!({ "VodSessionKey": applied["VodSessionKey"] });
-    client(server).call("CommitUpload", key).await
+    server.client().unwrap().call("CommitUpload", key).await
 }
 
 /// The path of a MediaUrl; its host may be that of an earlier start.
@@ -55,17 +49,6 @@ async fn curl(args: &[&str], url: &str) -> (String, Vec<u8>) {
     let at = bytes.iter().rposition(|byte| *byte == b'\n').unwrap();
     let status = String::from_utf8(bytes.split_off(at)).unwrap();
     (status.trim().to_owned(), bytes)
-}
-
-/// Waits for what a sweep does.
-async fn swept<F: Future<Output = bool>>(mut look: impl FnMut() -> F) {
-    let deadline = std::time::Duration::from_mins(1);
-    let all = async {
-        while !look().await {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(deadline, all).await.expect("it is swept");
 }
 
 #[tokio::test]
@@ -102,7 +85,7 @@ async fn a_playlist_and_its_segments_are_served_by_ranges_and_deleted() {
     cos.put_object(&format!("{directory}/1.ts"), segments[1].clone()).await.unwrap();
     let committed = commit(&server, &applied).await.unwrap();
     let info = json!({ "FileIds": [committed["FileId"]] });
-    let info = client(&server).call("DescribeMediaInfos", info.clone()).await.unwrap();
+    let info = server.client().unwrap().call("DescribeMediaInfos", info.clone()).await.unwrap();
     let data = &info["MediaInfoSet"][0]["MetaData"];
     assert_eq!(data["Size"], list.len() + segments[0].len() + segments[1].len());
     assert_eq!(data["Duration"], 8.0);
@@ -112,9 +95,11 @@ async fn a_playlist_and_its_segments_are_served_by_ranges_and_deleted() {
     let list_path = path(&committed);
     let directory = &list_path[..list_path.rfind('/').unwrap()];
     let url = |name: &str| format!("{}{directory}/{name}", server.endpoint());
-    assert_eq!(client(&server).get(list_path).await.unwrap(), list);
+    assert_eq!(server.client().unwrap().get(list_path).await.unwrap(), list);
     for (name, segment) in ["0.ts", "1.ts"].iter().zip(&segments) {
-        assert!(client(&server).get(&format!("{directory}/{name}")).await.unwrap() == segment);
+        assert!(
+            server.client().unwrap().get(&format!("{directory}/{name}")).await.unwrap() == segment
+        );
         let (status, bytes) = curl(&["-r", "65530-70000"], &url(name)).await;
         assert_eq!(status, "206");
         assert!(bytes == segment[65530..=70000]);
@@ -125,9 +110,9 @@ async fn a_playlist_and_its_segments_are_served_by_ranges_and_deleted() {
     }
     assert_eq!(bucket.keys().await.unwrap().len(), 3);
     let file = json!({ "FileId": committed["FileId"] });
-    client(&server).call("DeleteMedia", file).await.unwrap();
+    server.client().unwrap().call("DeleteMedia", file).await.unwrap();
     assert_eq!(curl(&[], &url("0.ts")).await.0, "404");
-    swept(|| async { bucket.keys().await.unwrap().is_empty() }).await;
+    until("a sweep", async || bucket.keys().await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]
@@ -158,14 +143,14 @@ async fn an_outage_is_told_and_costs_nothing_but_time() {
     assert_eq!(curl(&[], &url).await.0, "503");
     // the queue does not notice
     let event = json!({ "EventType": "PullComplete" });
-    client(&server).call("PublishEvents", json!({ "Events": [event] })).await.unwrap();
+    server.client().unwrap().call("PublishEvents", json!({ "Events": [event] })).await.unwrap();
 
     // nor does a start, even of one that does not answer at all
     server.kill9().await.unwrap();
     bucket.freeze();
     server.restart().await.unwrap();
     server.logs("wait for the object store").await.unwrap();
-    client(&server).call("DescribeEventsState", json!({})).await.unwrap();
+    server.client().unwrap().call("DescribeEventsState", json!({})).await.unwrap();
     bucket.cut();
     let url = format!("{}{}", server.endpoint(), path(&before));
     assert_eq!(curl(&[], &url).await.0, "503");
@@ -174,13 +159,13 @@ async fn an_outage_is_told_and_costs_nothing_but_time() {
     assert_eq!(code(&refused), "ServiceUnavailable", "{refused}");
 
     bucket.mend();
-    swept(|| async { cos.complete(place, &upload, &etags).await.is_ok() }).await;
+    until("a sweep", async || cos.complete(place, &upload, &etags).await.is_ok()).await;
     let after = commit(&server, &applied).await.unwrap();
     for committed in [&before, &after] {
-        assert!(client(&server).get(path(committed)).await.unwrap() == large);
+        assert!(server.client().unwrap().get(path(committed)).await.unwrap() == large);
     }
-    swept(|| async { bucket.incomplete().await.unwrap().is_empty() }).await;
-    swept(|| async { bucket.keys().await.unwrap().len() == 2 }).await;
+    until("a sweep", async || bucket.incomplete().await.unwrap().is_empty()).await;
+    until("a sweep", async || bucket.keys().await.unwrap().len() == 2).await;
 }
 
 #[tokio::test]
@@ -229,7 +214,7 @@ async fn the_store_may_speak_tls_with_an_authority_of_its_own() {
     let body = pattern(LARGE);
     cos.put_object(text(&applied, "MediaStoragePath"), body.clone()).await.unwrap();
     let committed = commit(&server, &applied).await.unwrap();
-    assert!(client(&server).get(path(&committed)).await.unwrap() == body);
+    assert!(server.client().unwrap().get(path(&committed)).await.unwrap() == body);
     let refused = launch(stranger).start().await.unwrap_err().to_string();
     assert!(refused.contains("objects.s3.endpoint: "), "{refused}");
     assert!(refused.contains("certificate"), "{refused}");
@@ -279,7 +264,7 @@ async fn objects_that_are_somewhere_else_stop_a_start_until_they_are_copied() {
         }
     }
     server.restart().await.unwrap();
-    assert!(client(&server).get(path(&committed)).await.unwrap() == body);
+    assert!(server.client().unwrap().get(path(&committed)).await.unwrap() == body);
     // and back
     server.stop().await.unwrap();
     std::fs::remove_dir_all(&objects).unwrap();

@@ -3,19 +3,17 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use client::{Client, CosClient};
 use serde_json::{Value, json};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::{Launch, Server};
 use testkit::program::Program;
+use testkit::until::until;
 use tokio::process::Command;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clients::{node, python, setup};
+use crate::launch;
 
-const DEADLINE: Duration = Duration::from_mins(2);
-const LOOK: Duration = Duration::from_millis(5);
 /// One second each; enough that a copy takes a while.
 const SEGMENTS: usize = 600;
 const CONFIG: &str = r#"
@@ -33,10 +31,6 @@ delete = true
 persistence = true
 "#;
 
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 /// One second of a transport stream.
 async fn second() -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
@@ -50,7 +44,7 @@ async fn second() -> Vec<u8> {
 
 /// Uploads that second under many names, and the playlist of all of them; FileId and MediaUrl.
 async fn upload(server: &Server) -> (String, String) {
-    let client = client(server);
+    let client = server.client().unwrap();
     let applied = client.call("ApplyUpload", json!({ "MediaType": "m3u8" })).await.unwrap();
     let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
     let place = applied["MediaStoragePath"].as_str().unwrap();
@@ -81,18 +75,6 @@ fn objects(data: &Path, file: &str) -> usize {
         }
     }
     count
-}
-
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let wait = async {
-        while !holds().await {
-            looks.tick().await;
-        }
-    };
-    timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("waited for {what}"));
 }
 
 /// Every event that is there, confirmed: how often each type told of each file.
@@ -137,13 +119,13 @@ async fn played(url: &str) -> (f64, usize) {
 
 #[tokio::test]
 async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
+    let launch = launch(CONFIG);
     let mut server = launch.start().await.unwrap();
     let (source, url) = upload(&server).await;
     let request = json!({ "Url": url, "IsPersistence": 1, "SourceContext": "killed" });
-    let clip = client(&server).call("SimpleHlsClip", request).await.unwrap();
+    let clip = server.client().unwrap().call("SimpleHlsClip", request).await.unwrap();
     let file = clip["FileId"].as_str().unwrap().to_owned();
-    client(&server).call("DeleteMedia", json!({ "FileId": source })).await.unwrap();
+    server.client().unwrap().call("DeleteMedia", json!({ "FileId": source })).await.unwrap();
 
     let mut copied = 0;
     for _ in 0..testkit::soak::count("clip_kills", 2, 50) {
@@ -156,7 +138,7 @@ async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
         server.restart().await.unwrap();
     }
     let mut seen = HashMap::new();
-    let caller = client(&server);
+    let caller = server.client().unwrap();
     let complete = ("PersistenceComplete".to_owned(), file.clone());
     until("PersistenceComplete", async || {
         pull_all(&caller, &mut seen).await;
@@ -183,7 +165,7 @@ async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
     let seen_before = seen.clone();
     server.stop().await.unwrap();
     server.restart().await.unwrap();
-    pull_all(&client(&server), &mut seen).await;
+    pull_all(&server.client().unwrap(), &mut seen).await;
     assert_eq!(seen, seen_before, "exactly once");
 }
 
@@ -204,7 +186,7 @@ async fn in_a_browser(urls: &[String]) -> Vec<(f64, u64, u64)> {
 
 /// A server that records live playlists in that directory.
 fn launch_with(live: &Path) -> Launch {
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
+    let launch = launch(CONFIG);
     launch.env("CALLBOARD_MEDIA_LIVE_DIRECTORY", live)
 }
 
@@ -306,7 +288,7 @@ async fn a_recording_goes_on_after_kill_9() {
         "StartTime": "2026-11-24T12:00:00Z",
         "EndTime": "2026-11-24T12:00:05Z",
     });
-    let clip = client(&server).call("LiveRealTimeClip", span).await.unwrap();
+    let clip = server.client().unwrap().call("LiveRealTimeClip", span).await.unwrap();
     assert_eq!(clip["SegmentSet"].as_array().unwrap().len(), 1, "no second is missing: {clip}");
     let (seconds, frames) = played(clip["Url"].as_str().unwrap()).await;
     assert!((seconds - 5.0).abs() < 0.1, "{seconds}");

@@ -14,10 +14,12 @@ use client::{CallError, Client, CosClient};
 use serde_json::{Value, json};
 use testkit::agreement;
 use testkit::bucket::Bucket;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::{SECRET_ID, SECRET_KEY, Server};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::launch;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const CLIENTS: usize = 4;
@@ -338,7 +340,7 @@ async fn check_agreement(shared: &Shared, server: &Server, bucket: Option<&Bucke
 async fn survive(config: String, bucket: Option<Bucket>) {
     let kills = testkit::soak::count("upload_kills", 2, 50);
     let shared = Shared::default();
-    let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(format!("{CONFIG}{config}"));
+    let launch = launch(format!("{CONFIG}{config}"));
     let mut server = launch.start().await.unwrap();
     for round in 0..kills {
         load_and_kill(&shared, &mut server, round).await;

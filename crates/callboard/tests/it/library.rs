@@ -10,13 +10,14 @@ use callboard::clock::wall;
 use client::{CallError, Client, CosClient};
 use serde_json::{Value, json};
 use testkit::agreement::{self, Agreement};
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
 use testkit::program::Program;
+use testkit::until::until;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::clients::{python, setup};
+use crate::launch;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 /// Uploads that are acknowledged between two kills, at least.
@@ -25,10 +26,6 @@ const UPLOADS_MIN: usize = 24;
 const CALLERS: usize = 4;
 /// Files that end.
 const FILES: usize = 40;
-
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
 
 /// ApplyUpload with these members, PUT, CommitUpload; the FileId.
 async fn upload(client: &Client, params: Value, body: Bytes) -> Result<String, CallError> {
@@ -120,13 +117,13 @@ async fn existing(client: &Client, files: &HashSet<String>) -> HashSet<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_and_deletions_survive_kill_9() {
     let kills = testkit::soak::count("library_kills", 2, 50);
-    let mut server = Launch::new(env!("CARGO_BIN_EXE_callboard")).start().await.unwrap();
+    let mut server = launch("").start().await.unwrap();
     let promises = Promises::default();
     for kill in 0..kills {
         promises.dying.send_replace(false);
         let mut callers = JoinSet::new();
         for caller in 0..CALLERS {
-            callers.spawn(promises.clone().make(client(&server), caller));
+            callers.spawn(promises.clone().make(server.client().unwrap(), caller));
         }
         let enough = *promises.uploads.borrow() + UPLOADS_MIN + usize::try_from(kill % 5).unwrap();
         let mut uploads = promises.uploads.subscribe();
@@ -145,7 +142,7 @@ async fn uploads_and_deletions_survive_kill_9() {
         let agreed = agreement::check(&server.data()).await.unwrap();
         assert!(agreed.media >= lock(&promises.kept).len(), "{agreed:?}");
         assert!(agreed.deleted >= lock(&promises.deleted).len(), "{agreed:?}");
-        promises.check(&client(&server)).await;
+        promises.check(&server.client().unwrap()).await;
     }
     assert!(server.stop().await.unwrap().success());
 }
@@ -165,23 +162,21 @@ async fn deletions(client: &Client) -> usize {
 }
 
 async fn wait_for_deletions(client: &Client, least: usize) {
-    let begun = Instant::now();
-    while deletions(client).await < least {
-        assert!(begun.elapsed() < DEADLINE, "files end: {least}");
-    }
+    until("files that end", async || deletions(client).await >= least).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_end_once_over_kill_9() {
     let kills = usize::try_from(testkit::soak::count("expiry_kills", 2, 50)).unwrap();
     let files = FILES + 10 * kills;
-    let launch =
-        Launch::new(env!("CARGO_BIN_EXE_callboard")).config("[media]\nexpiry_grace = \"1s\"\n");
+    let launch = launch("[media]\nexpiry_grace = \"1s\"\n");
     let mut server = launch.start().await.unwrap();
     let mut ids = Vec::new();
     for _ in 0..files {
         let params = json!({ "MediaType": "wav", "ExpireTime": "2999-01-01T00:00:00Z" });
-        ids.push(upload(&client(&server), params, Bytes::from_static(b"brief")).await.unwrap());
+        ids.push(
+            upload(&server.client().unwrap(), params, Bytes::from_static(b"brief")).await.unwrap(),
+        );
     }
     for kill in 1..=kills {
         let some = ids.split_off(ids.len() - files / (kills + 1));
@@ -189,25 +184,28 @@ async fn files_end_once_over_kill_9() {
             // spread over some seconds, so that the kill comes in between
             let end = wall().plus_ms(3_000 + number * 100).to_string();
             let params = json!({ "FileId": file, "ExpireTime": end });
-            client(&server).call("ModifyMediaInfo", params).await.unwrap();
+            server.client().unwrap().call("ModifyMediaInfo", params).await.unwrap();
         }
-        wait_for_deletions(&client(&server), (kill - 1) * some.len() + 1).await;
+        wait_for_deletions(&server.client().unwrap(), (kill - 1) * some.len() + 1).await;
         server.kill9().await.unwrap();
         server.restart().await.unwrap();
-        wait_for_deletions(&client(&server), kill * some.len()).await;
-        assert_eq!(existing(&client(&server), &some.into_iter().collect()).await, HashSet::new());
+        wait_for_deletions(&server.client().unwrap(), kill * some.len()).await;
+        assert_eq!(
+            existing(&server.client().unwrap(), &some.into_iter().collect()).await,
+            HashSet::new()
+        );
     }
     let agreed = agreement::check(&server.data()).await.unwrap();
     let deleted = files - ids.len();
     let expected = Agreement { media: ids.len(), objects: ids.len(), deleted };
     assert_eq!(agreed, expected);
-    assert_eq!(deletions(&client(&server)).await, deleted);
+    assert_eq!(deletions(&server.client().unwrap()).await, deleted);
     assert!(server.stop().await.unwrap().success());
 }
 
 #[tokio::test]
 async fn files_lie_at_their_paths() {
-    let mut server = Launch::new(env!("CARGO_BIN_EXE_callboard")).start().await.unwrap();
+    let mut server = launch("").start().await.unwrap();
     let program = Program::start(python("paths.py"), &setup(&server, json!({}))).await.unwrap();
     program.finish().await.unwrap();
     agreement::check(&server.data()).await.unwrap();

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use client::Client;
 use serde_json::{Value, json};
-use testkit::process::{SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
 use testkit::program::Program;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,13 +131,9 @@ async fn serve(
     stream.shutdown().await
 }
 
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 /// Every PullComplete that comes, confirmed.
 async fn completed(server: &Server, count: usize) -> Vec<Value> {
-    let client = client(server);
+    let client = server.client().unwrap();
     let all = async {
         let mut told = Vec::new();
         while told.len() < count {
@@ -171,7 +166,7 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     let mut tasks = Vec::new();
     for path in &paths {
         let ask = json!({ "MediaUrl": source.url(path), "SessionId": path });
-        let asked = client(&server).call("PullUpload", ask).await.unwrap();
+        let asked = server.client().unwrap().call("PullUpload", ask).await.unwrap();
         tasks.push(asked["TaskId"].as_str().unwrap().to_owned());
     }
     for kill in 1..=kills {
@@ -187,14 +182,16 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     tasks.sort();
     let of: Vec<&str> = told.iter().map(|event| event["TaskId"].as_str().unwrap()).collect();
     assert_eq!(of, tasks, "each once");
-    let events = client(&server).call("DescribeEvents", json!({ "Limit": 100 })).await.unwrap();
+    let events =
+        server.client().unwrap().call("DescribeEvents", json!({ "Limit": 100 })).await.unwrap();
     assert_eq!(events["EventSet"].as_array().unwrap().len(), paths.len(), "{events}");
-    let listed = client(&server).call("DescribeTasks", json!({ "Limit": 100 })).await.unwrap();
+    let listed =
+        server.client().unwrap().call("DescribeTasks", json!({ "Limit": 100 })).await.unwrap();
     for row in listed["TaskSet"].as_array().unwrap() {
         assert_eq!(row["Status"], "FINISH");
     }
     let again = json!({ "MediaUrl": source.url("/0.mp4"), "SessionId": "/0.mp4" });
-    let refused = client(&server).call("PullUpload", again).await.unwrap_err();
+    let refused = server.client().unwrap().call("PullUpload", again).await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidParameterValue.SessionId"));
     assert!(server.stop().await.unwrap().success());
     let agreed = testkit::agreement::check(&server.data()).await.unwrap();

@@ -6,23 +6,23 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use client::{CallError, Client, CosClient};
+use client::{CallError, CosClient};
 use serde_json::{Value, json};
 use testkit::bucket::Bucket;
 use testkit::disk::small_disk;
-use testkit::process::{Launch, SECRET_ID, SECRET_KEY, Server};
+use testkit::process::Server;
+use testkit::until::until;
+
+use crate::launch;
 
 const MIB: u64 = 1024 * 1024;
 /// What uploads leave free, what the queue holds back for itself, and room for a few files.
 const DISK: u64 = (1024 + 64 + 150) * MIB;
 const FILE: usize = 24 * 1024 * 1024;
 
-fn client(server: &Server) -> Client {
-    Client::new(&server.endpoint(), SECRET_ID, SECRET_KEY).unwrap()
-}
-
 async fn apply(server: &Server) -> Result<(Value, CosClient), CallError> {
-    let applied = client(server).call("ApplyUpload", json!({ "MediaType": "mp4" })).await?;
+    let applied =
+        server.client().unwrap().call("ApplyUpload", json!({ "MediaType": "mp4" })).await?;
     let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
     Ok((applied, cos))
 }
@@ -36,7 +36,7 @@ async fn upload(server: &Server) -> Result<String, CallError> {
     let (applied, cos) = apply(server).await?;
     cos.put_object(place(&applied), Bytes::from(vec![7; FILE])).await?;
     let key = json!({ "VodSessionKey": applied["VodSessionKey"] });
-    let committed = client(server).call("CommitUpload", key).await?;
+    let committed = server.client().unwrap().call("CommitUpload", key).await?;
     Ok(committed["FileId"].as_str().unwrap().to_owned())
 }
 
@@ -46,7 +46,7 @@ fn is_for_room(error: &CallError) -> bool {
 }
 
 async fn the_queue_goes_on(server: &Server) {
-    let client = client(server);
+    let client = server.client().unwrap();
     let events = vec![json!({ "EventType": "PullComplete" }); 16];
     client.call("PublishEvents", json!({ "Events": events })).await.unwrap();
     let pulled = client.call("PullEvents", json!({})).await.unwrap();
@@ -57,19 +57,17 @@ async fn the_queue_goes_on(server: &Server) {
 
 /// Waits until an upload is taken again.
 async fn until_there_is_room(server: &Server) {
-    let taken = async {
-        while let Err(error) = upload(server).await {
-            assert!(is_for_room(&error), "{error}");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+    let is_taken = async || {
+        let uploaded = upload(server).await;
+        uploaded.map_err(|error| assert!(is_for_room(&error), "{error}")).is_ok()
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), taken).await.expect("there is room");
+    until("room", is_taken).await;
 }
 
 async fn start(disk: &Path, config: &str) -> Server {
     assert!(std::env::temp_dir().starts_with(disk), "the server is to live on the small disk");
     let config = format!("{config}[[application]]\nid = 1250000000\nmode = \"PULL\"\n");
-    Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config).start().await.unwrap()
+    launch(config).start().await.unwrap()
 }
 
 #[tokio::test]
@@ -89,7 +87,7 @@ async fn uploads_stop_before_the_disk_is_full() {
     assert!(files.len() >= 3, "{files:?}");
     the_queue_goes_on(&server).await;
     for file in &files {
-        client(&server).call("DeleteMedia", json!({ "FileId": file })).await.unwrap();
+        server.client().unwrap().call("DeleteMedia", json!({ "FileId": file })).await.unwrap();
     }
     until_there_is_room(&server).await;
 }

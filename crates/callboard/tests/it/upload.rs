@@ -8,6 +8,7 @@ use testkit::program::Program;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clients::{python, setup};
+use crate::launch;
 
 /// What the whole server may hold while files go up and down.
 const RESIDENT_MAX: u64 = 150 * 1024 * 1024;
@@ -18,7 +19,7 @@ const STEP: Duration = Duration::from_mins(30);
 #[tokio::test]
 async fn large_uploads_do_not_grow_memory() {
     let mib = testkit::soak::count("upload_mib", 512, 5_120);
-    up_and_down(Launch::new(env!("CARGO_BIN_EXE_callboard")), mib).await;
+    up_and_down(launch(""), mib).await;
 }
 
 /// Files of that size, in parts and in one piece, on a server whose memory is watched.

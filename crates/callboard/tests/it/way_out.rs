@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use client::CallError;
 use serde_json::{Value, json};
@@ -10,14 +9,13 @@ use tempfile::TempDir;
 use testkit::certificate::Authority;
 use testkit::process::Server;
 use testkit::receiver::Receiver;
+use testkit::until::until_some;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::launch;
-
-const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn call(server: &Server, action: &str, params: Value) -> Result<Value, CallError> {
     server.client().unwrap().call(action, params).await
@@ -32,18 +30,11 @@ async fn attempt(server: &Server) -> Value {
     let event = json!({ "EventType": "PullComplete", "PullCompleteEvent": { "TaskId": "t" } });
     let published = call(server, "PublishEvents", json!({ "Events": [event] })).await.unwrap();
     let id = published["EventSet"][0]["EventId"].clone();
-    let made = async {
-        loop {
-            let detail = call(server, "DescribeEventDetail", json!({ "EventId": id }));
-            let detail = detail.await.unwrap();
-            if let Some(attempt) = detail["Event"]["AttemptSet"].as_array().and_then(|a| a.first())
-            {
-                return attempt.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, made).await.expect("no attempt was made")
+    until_some("an attempt", async || {
+        let detail = call(server, "DescribeEventDetail", json!({ "EventId": id })).await.unwrap();
+        detail["Event"]["AttemptSet"].as_array()?.first().cloned()
+    })
+    .await
 }
 
 #[tokio::test]

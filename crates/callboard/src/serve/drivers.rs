@@ -56,14 +56,10 @@ pub(super) async fn tick_live(recorder: Arc<Recorder>, stop: CancellationToken) 
     let mut told = String::new();
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return recorder.close().await,
             _ = ticks.tick() => {}
         }
-        // dropped in the middle of a segment, it leaves garbage that the next start sweeps
-        let ticked = tokio::select! {
-            () = stop.cancelled() => return,
-            ticked = recorder.tick() => ticked,
-        };
+        let ticked = recorder.tick().await;
         let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
         if !trouble.is_empty() && trouble != told {
             tracing::warn!(error = trouble, "a live stream cannot be recorded");

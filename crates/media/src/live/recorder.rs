@@ -3,19 +3,20 @@
 //! Each segment is one commit: its object, its footage and how far the stream has come, which expects
 //! the stream as it was looked at. So a crash costs at most the segment that was on its way, and a
 //! start goes on where the playlist still reaches back to. A stream whose source fails, or is no
-//! playlist that can be recorded, says why and is looked at again.
+//! playlist that can be recorded, says why and is looked at again. A look takes as long as its source
+//! makes it; no other stream waits for it.
 //!
 //! What is older than the window goes, counted from the newest footage and not from the clock: what a
 //! stream that has ended left stays until the stream is removed. Footage that a clip still copies
 //! stays until it has.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egress::Client;
 use model::{AppId, Mono, limits};
 use queue::{Commit, RecordKey};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 use super::Stream;
 use super::follow::{self, New};
@@ -43,35 +44,81 @@ pub struct Recorder {
     client: Arc<Client>,
     /// When each stream is to be looked at again.
     due: Mutex<HashMap<RecordKey, Mono>>,
+    looks: tokio::sync::Mutex<Looks>,
+}
+
+/// The looks under way.
+#[derive(Debug, Default)]
+struct Looks {
+    tasks: JoinSet<Result<(), Fault>>,
+    streams: HashMap<task::Id, RecordKey>,
 }
 
 impl Recorder {
     /// A recorder for the streams of a library; `client` reaches their playlists.
     pub fn new(library: Arc<Library>, client: Arc<Client>) -> Arc<Self> {
-        Arc::new(Self { library, client, due: Mutex::default() })
+        let (due, looks) = (Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { library, client, due, looks })
     }
 
-    /// Looks at every stream whose time has come, at all of them at once. The error is the first of
-    /// what failed of the machine.
+    /// Begins to look at every stream whose time has come. The error is the first of what failed of the
+    /// machine since the last tick.
     pub async fn tick(self: &Arc<Self>) -> Result<(), Fault> {
+        let mut looks = self.looks.lock().await;
+        let mut first = FirstError::default();
+        while let Some(ended) = looks.tasks.try_join_next_with_id() {
+            first.note(self.ended(&mut looks.streams, ended));
+        }
         let now = self.library.clock.now().mono;
         let streams = self.library.streams(None).await?;
-        let mut looks = JoinSet::new();
-        {
-            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-            due.retain(|key, _| streams.iter().any(|(known, _, _)| known == key));
-            for (key, _, _) in &streams {
-                if due.get(key).is_none_or(|due| *due <= now) {
-                    let (recorder, key) = (Arc::clone(self), key.clone());
-                    looks.spawn(async move { recorder.look(&key).await });
-                }
+        let mut due = self.due();
+        due.retain(|key, _| streams.iter().any(|(known, _, _)| known == key));
+        for (key, _, _) in streams {
+            let under_way = looks.streams.values().any(|known| *known == key);
+            if !under_way && due.get(&key).is_none_or(|due| *due <= now) {
+                let (recorder, looked_at) = (Arc::clone(self), key.clone());
+                let look = looks.tasks.spawn(async move { recorder.look(&looked_at).await });
+                looks.streams.insert(look.id(), key);
             }
         }
+        first.into()
+    }
+
+    /// Returns when no look is under way. The error is as that of [`Self::tick`].
+    pub async fn rest(&self) -> Result<(), Fault> {
+        let mut looks = self.looks.lock().await;
         let mut first = FirstError::default();
-        while let Some(looked) = looks.join_next().await {
-            first.note(looked.map_err(std::io::Error::other)?);
+        while let Some(ended) = looks.tasks.join_next_with_id().await {
+            first.note(self.ended(&mut looks.streams, ended));
         }
         first.into()
+    }
+
+    /// Breaks off what is under way: a segment in its middle leaves garbage, which is swept.
+    pub async fn close(&self) {
+        self.looks.lock().await.tasks.shutdown().await;
+    }
+
+    /// Takes note of the end of a look. A stream at which the machine failed is left alone for a while,
+    /// because what is fetched in vain costs its source as much.
+    fn ended(
+        &self,
+        streams: &mut HashMap<task::Id, RecordKey>,
+        ended: Result<(task::Id, Result<(), Fault>), task::JoinError>,
+    ) -> Result<(), Fault> {
+        let (id, looked) = match ended {
+            Ok((id, looked)) => (id, looked),
+            Err(error) => (error.id(), Err(std::io::Error::other(error).into())),
+        };
+        if let (Some(key), Err(_)) = (streams.remove(&id), &looked) {
+            let later = self.library.clock.now().mono.plus_ms(*LOOK_MS.end());
+            self.due().insert(key, later);
+        }
+        looked
+    }
+
+    fn due(&self) -> MutexGuard<'_, HashMap<RecordKey, Mono>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One look at one stream.
@@ -90,7 +137,7 @@ impl Recorder {
         let wait_ms = if ended { *LOOK_MS.end() } else { wait_ms };
         let next =
             library.clock.now().mono.plus_ms(wait_ms.clamp(*LOOK_MS.start(), *LOOK_MS.end()));
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), next);
+        self.due().insert(key.clone(), next);
         self.say(key, &stream.playlist, trouble, ended).await?;
         self.trim(key).await
     }

@@ -5,11 +5,13 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use egress::{Client, Limits, SystemResolver, Tls};
 use media::{ClipError, LiveClipped, LiveError, Recorder};
 use model::{EventKind, Timestamp};
 use tempfile::TempDir;
+use testkit::until::until;
 use wire::action::{LiveRealTimeClip, Persistence};
 
 use crate::clips::{bytes, kinds, plays, served};
@@ -90,7 +92,13 @@ async fn world() -> World {
 /// Looks once more, whenever the last look was.
 async fn look(world: &World, recorder: &Arc<Recorder>) {
     world.pass(60_000);
+    tick(recorder).await;
+}
+
+/// Looks at what is due, to the end.
+async fn tick(recorder: &Arc<Recorder>) {
     recorder.tick().await.unwrap();
+    recorder.rest().await.unwrap();
 }
 
 fn span(from_ms: i64, to_ms: i64) -> LiveRealTimeClip {
@@ -135,7 +143,7 @@ async fn is_recorded(options: &str) {
     let world = world().await;
     let worker = recorder(&world);
     register(&world, &source.url("/live/index.m3u8")).await.unwrap();
-    worker.tick().await.unwrap();
+    tick(&worker).await;
     assert_eq!(state(&world).await.0, "FAILED", "there is no playlist yet");
     encoder.show(7, &[(0, 0), (1, 1)]);
     look(&world, &worker).await;
@@ -255,7 +263,7 @@ async fn files_are_read_below_one_directory_only() {
     }
     register(&world, &playlist).await.unwrap();
     let worker = recorder(&world);
-    worker.tick().await.unwrap();
+    tick(&worker).await;
     let made = clip(&world, &span(0, 2_000)).await.unwrap();
     plays(&world, &made.url, 2.0, 50).await;
     // the file that a segment was is now a link that leads out
@@ -267,6 +275,34 @@ async fn files_are_read_below_one_directory_only() {
     let (state, reason) = state(&world).await;
     assert_eq!(state, "FAILED");
     assert!(reason.contains("does not lie below"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_source_that_never_answers_keeps_no_other_stream_waiting() {
+    let encoder = Encoder::new("index.m3u8");
+    let (source, silent) =
+        (encoder.serve().await, Source::start(|_, _| Act::Hold(Vec::new())).await);
+    let world = World::with(|settings| {
+        bed::settings(&mut settings.pull);
+        settings.pull.patience.head = Duration::from_mins(1);
+    })
+    .await;
+    let worker = recorder(&world);
+    let slow = silent.url("/live/index.m3u8");
+    world.library.register_live_stream(&application(APP), "a-slow-one", &slow).await.unwrap();
+    register(&world, &source.url("/live/index.m3u8")).await.unwrap();
+    for (nth, after) in [(0, 0), (1, 1), (2, 2)] {
+        encoder.show(nth, &[(usize::try_from(nth).unwrap(), after)]);
+        world.pass(60_000);
+        let second = span(after * 1000, (after + 1) * 1000);
+        until("a segment", async || {
+            worker.tick().await.unwrap();
+            clip(&world, &second).await.is_ok()
+        })
+        .await;
+    }
+    assert_eq!(silent.asked().len(), 1, "the slow one is not asked twice at once");
+    worker.close().await;
 }
 
 #[tokio::test]

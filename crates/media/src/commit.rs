@@ -9,7 +9,7 @@ use queue::{Commit, RecordKey};
 use wire::event::task::FileUploadTask;
 
 use crate::classes::{self, Filing};
-use crate::error::{CommitUploadError, Fault, Refusal};
+use crate::error::{Attempted, CommitUploadError, Fault};
 use crate::library::{Library, ROUNDS};
 use crate::metadata::Original;
 use crate::record::{self, Media, Object, Session, Source};
@@ -80,7 +80,7 @@ impl Library {
         application: &Application,
         session_key: &RecordKey,
         (session, version): (&Session, u64),
-    ) -> Result<Uploaded, Attempted> {
+    ) -> Result<Uploaded, Attempted<CommitUploadError>> {
         let app = application.id;
         let object_key = record::object_key(app, &session.media_key);
         let object: Option<(Object, u64)> = self.one(object_key.clone()).await?;
@@ -175,26 +175,5 @@ impl Library {
             meta,
             copying: None,
         })
-    }
-}
-
-/// Why one round ended without an answer.
-enum Attempted {
-    Conflict,
-    Failed(CommitUploadError),
-}
-
-impl From<Fault> for Attempted {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
-
-impl From<Refusal> for Attempted {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Conflict => Self::Conflict,
-            Refusal::Fault(fault) => Self::Failed(fault.into()),
-        }
     }
 }

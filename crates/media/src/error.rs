@@ -5,6 +5,7 @@
 //! COS are deliberately absent.
 
 mod object;
+mod refusal;
 
 use std::io;
 
@@ -13,6 +14,7 @@ use queue::{BackendError, CommitError};
 use sign::seal;
 
 pub use self::object::ObjectError;
+pub(crate) use self::refusal::{Attempted, Refusal};
 use crate::objects::{self, BucketError, Trouble};
 use crate::record::RecordError;
 
@@ -134,34 +136,6 @@ impl ObjectsError {
 impl From<Fault> for ObjectsError {
     fn from(fault: Fault) -> Self {
         Self::Fault(Box::new(fault))
-    }
-}
-
-/// What a refused commit means to the library.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// A record has changed: read again, decide again.
-    Conflict,
-    /// Anything else.
-    Fault(Fault),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<CommitError> for Refusal {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Conflict(_) => Self::Conflict,
-            CommitError::Backend(error) => Self::Fault(error.into()),
-            other @ (CommitError::EventKeyReused(_)
-            | CommitError::UnknownApplication(_)
-            | CommitError::TooManyOpen(_)
-            | CommitError::BadApplication(_)) => Self::Fault(Fault::Commit(other)),
-        }
     }
 }
 

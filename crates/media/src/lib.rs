@@ -39,6 +39,7 @@ mod modify;
 mod objects;
 mod paths;
 mod place;
+mod placed;
 pub mod playlist;
 pub mod probe;
 mod pull;

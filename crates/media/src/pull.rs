@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use egress::{Patience, Policy};
-use model::{AppId, Application, ApplicationStatus, FileId, Naming, limits};
+use model::{AppId, Application, ApplicationStatus, FileId, limits};
 use queue::{Commit, RecordKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -35,7 +35,6 @@ use crate::library::{Library, ROUNDS};
 use crate::pull::asked::Asked;
 use crate::record::About;
 use crate::task::{self, Task, TaskType, Work};
-use crate::{place, random};
 
 pub use error::PullUploadError;
 pub(crate) use fetch::{Failure, Fetched, Stop};
@@ -212,34 +211,18 @@ impl Library {
         request: &PullUpload,
     ) -> Result<Task, Fault> {
         let Asked { url, cover, about, region } = asked;
-        let app = application.id;
-        let region = region
-            .or_else(|| application.regions.first().cloned())
-            .unwrap_or_else(|| self.settings.storage_region.clone());
-        let file = FileId(random::file_number()?);
-        let directory = match &about.storage_path {
-            Some(path) => place::parent(path).to_owned(),
-            None => place::directory(app, &region, file)?,
-        };
-        let key = |extension: &str| -> Result<String, Fault> {
-            Ok(place::join(&directory, &place::name(extension)?))
-        };
-        let media_key = about.storage_path.clone().map_or_else(|| key(&about.media_type), Ok)?;
         let (cover_url, cover_type) = cover.unzip();
+        let placed = self.place(application, about, cover_type.as_deref(), region)?;
         let pull = Pull {
             url,
             cover_url,
-            cover_key: cover_type.as_deref().map(key).transpose()?,
-            file,
-            bucket: place::bucket(app, self.settings.account),
-            region,
-            directory,
-            about: About {
-                name: if about.name.is_empty() { file.to_string() } else { about.name },
-                storage_path: (application.naming == Naming::Path).then(|| media_key.clone()),
-                ..about
-            },
-            media_key,
+            about: placed.about,
+            file: placed.file,
+            bucket: placed.bucket,
+            region: placed.region,
+            directory: placed.directory,
+            media_key: placed.media_key,
+            cover_key: placed.cover_key,
             told: None,
         };
         Ok(Task {

@@ -10,7 +10,7 @@ mod resume;
 
 use std::fmt;
 
-use model::{AppId, Application, ApplicationStatus, FileId, Naming, Sealed, limits};
+use model::{AppId, Application, ApplicationStatus, Sealed, limits};
 use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
 use sign::seal::{self, Purpose};
 use subtle::ConstantTimeEq;
@@ -21,7 +21,7 @@ use crate::asked::Asked;
 use crate::catalogue;
 use crate::error::{ApplyError, Fault, ObjectError, Refusal};
 use crate::library::{Library, ROUNDS};
-use crate::record::{self, About, Session};
+use crate::record::{self, Session};
 use crate::{place, random};
 
 /// Characters of a VodSessionKey; it is a secret, because CommitUpload asks for nothing else.
@@ -178,34 +178,16 @@ impl Library {
         asked: Asked,
         secrets: &Secrets,
     ) -> Result<Session, Fault> {
-        let app = application.id;
         let Asked { about, cover_type, region } = asked;
-        let region = region
-            .or_else(|| application.regions.first().cloned())
-            .unwrap_or_else(|| self.settings.storage_region.clone());
-        let file = FileId(random::file_number()?);
-        let directory = match &about.storage_path {
-            Some(path) => place::parent(path).to_owned(),
-            None => place::directory(app, &region, file)?,
-        };
-        let key = |extension: &str| -> Result<String, Fault> {
-            Ok(place::join(&directory, &place::name(extension)?))
-        };
-        let media_key = about.storage_path.clone().map_or_else(|| key(&about.media_type), Ok)?;
-        let cover_key = cover_type.as_deref().map(key).transpose()?;
+        let placed = self.place(application, about, cover_type.as_deref(), region)?;
         let now = self.now();
-        let about = About {
-            name: if about.name.is_empty() { file.to_string() } else { about.name },
-            storage_path: (application.naming == Naming::Path).then(|| media_key.clone()),
-            ..about
-        };
         Ok(Session {
-            file,
-            bucket: place::bucket(app, self.settings.account),
-            region,
-            media_key,
-            cover_key,
-            directory,
+            file: placed.file,
+            bucket: placed.bucket,
+            region: placed.region,
+            media_key: placed.media_key,
+            cover_key: placed.cover_key,
+            directory: placed.directory,
             secret_key: self.seal_secret(SECRET_KEY, &secrets.secret_id, &secrets.secret_key)?,
             token: self.seal_secret(TOKEN, &secrets.secret_id, &secrets.token)?,
             secret_id: secrets.secret_id.clone(),
@@ -214,7 +196,7 @@ impl Library {
             committed: false,
             objects: 0,
             bytes: 0,
-            about,
+            about: placed.about,
         })
     }
 

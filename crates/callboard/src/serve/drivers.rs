@@ -53,18 +53,13 @@ pub(super) async fn tick_backend(
 pub(super) async fn tick_live(recorder: Arc<Recorder>, stop: CancellationToken) {
     let mut ticks = interval(LIVE_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = String::new();
+    let mut told = Told::new("a live stream cannot be recorded");
     loop {
         tokio::select! {
             () = stop.cancelled() => return recorder.close().await,
             _ = ticks.tick() => {}
         }
-        let ticked = recorder.tick().await;
-        let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
-        if !trouble.is_empty() && trouble != told {
-            tracing::warn!(error = trouble, "a live stream cannot be recorded");
-        }
-        told = trouble;
+        told.note(recorder.tick().await);
     }
 }
 
@@ -73,18 +68,13 @@ pub(super) async fn tick_live(recorder: Arc<Recorder>, stop: CancellationToken) 
 pub(super) async fn tick_clips(library: Arc<Library>, stop: CancellationToken) {
     let mut ticks = interval(LIBRARY_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = String::new();
+    let mut told = Told::new("a clip cannot be copied");
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let ticked = library.tick_clips().await;
-        let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
-        if !trouble.is_empty() && trouble != told {
-            tracing::warn!(error = trouble, "a clip cannot be copied");
-        }
-        told = trouble;
+        told.note(library.tick_clips().await);
     }
 }
 
@@ -93,16 +83,32 @@ pub(super) async fn tick_library(library: Arc<Library>, stop: CancellationToken)
     let grace = Duration::from_millis(library.settings().expiry_grace_ms);
     let mut ticks = interval(LIBRARY_TICK.min(grace));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = String::new();
+    let mut told = Told::new("the library was not swept as a whole");
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let trouble = library.tick().await.map_or_else(|error| chain(&error), |()| String::new());
-        if !trouble.is_empty() && trouble != told {
-            tracing::warn!(error = trouble, "the library was not swept as a whole");
+        told.note(library.tick().await);
+    }
+}
+
+/// What was last said in the log of a loop's trouble: what fails tick after tick is told once.
+struct Told {
+    what: &'static str,
+    last: String,
+}
+
+impl Told {
+    const fn new(what: &'static str) -> Self {
+        Self { what, last: String::new() }
+    }
+
+    fn note<E: std::error::Error>(&mut self, ticked: Result<(), E>) {
+        let trouble = ticked.map_or_else(|error| chain(&error), |()| String::new());
+        if !trouble.is_empty() && trouble != self.last {
+            tracing::warn!(error = trouble, "{}", self.what);
         }
-        told = trouble;
+        self.last = trouble;
     }
 }

@@ -12,7 +12,7 @@ use wire::event::task::FileUploadTask;
 use super::list::{self, Run};
 use super::{Clipped, Taken, Wanted, shown};
 use crate::classes::Label;
-use crate::error::{ClipError, Fault, Refusal};
+use crate::error::{Attempted, ClipError, Fault};
 use crate::hls;
 use crate::library::{Library, ROUNDS};
 use crate::playlist::{self, Playlist, path};
@@ -54,7 +54,7 @@ impl Library {
         wanted: &Wanted<'_>,
         about: &About,
         taken: &[Taken],
-    ) -> Result<Clipped, Attempted> {
+    ) -> Result<Clipped, Attempted<ClipError>> {
         let app = application.id;
         let plan = Plan::new(taken)?;
         let size = self.size_of(app, &plan).await?;
@@ -151,7 +151,7 @@ impl Library {
     }
 
     /// Bytes of all files of a plan; every one of them must be there.
-    async fn size_of(&self, app: AppId, plan: &Plan<'_>) -> Result<u64, Attempted> {
+    async fn size_of(&self, app: AppId, plan: &Plan<'_>) -> Result<u64, Attempted<ClipError>> {
         let mut size = 0_u64;
         for page in plan.files.chunks(PAGE) {
             let keys = page.iter().map(|key| record::object_key(app, key)).collect();
@@ -318,29 +318,8 @@ pub(super) fn files(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Why one round ended without an answer.
-enum Attempted {
-    Conflict,
-    Failed(ClipError),
-}
-
-impl From<ClipError> for Attempted {
+impl From<ClipError> for Attempted<ClipError> {
     fn from(error: ClipError) -> Self {
         Self::Failed(error)
-    }
-}
-
-impl From<Fault> for Attempted {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
-
-impl From<Refusal> for Attempted {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Conflict => Self::Conflict,
-            Refusal::Fault(fault) => Self::Failed(fault.into()),
-        }
     }
 }

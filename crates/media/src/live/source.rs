@@ -97,14 +97,15 @@ impl<'a> Reader<'a> {
     /// What `at` leads to, of which no more than `max` bytes are read.
     pub(super) async fn open(&self, at: &str, max: u64) -> Result<Body<'a>, Unread> {
         let deadline = Instant::now() + Duration::from_millis(limits::LIVE_READ_MS);
+        let named = named(at);
         let pieces = match self.place {
             Place::Web(_) => {
-                let url = Url::parse(at).map_err(|error| format!("{at}: {error}"))?;
+                let url = Url::parse(at).map_err(|error| format!("{named}: {error}"))?;
                 let owner = Some(self.app.0);
                 let fetch =
                     Fetch { url, resume: None, owner, patience: self.pull.patience, deadline };
                 let download = self.client.download(&fetch).await;
-                Pieces::Web(Box::new(download.map_err(|error| format!("{at}: {error}"))?))
+                Pieces::Web(Box::new(download.map_err(|error| format!("{named}: {error}"))?))
             }
             Place::File(playlist) => {
                 let directory = self.live.directory.as_deref();
@@ -112,12 +113,18 @@ impl<'a> Reader<'a> {
                 let beside = playlist.parent().unwrap_or(directory);
                 let path = within(directory, &beside.join(at))?;
                 let file = timeout_at(deadline, tokio::fs::File::open(path)).await;
-                let file = file.map_err(|_late| format!("{at}: not in time"))?;
-                Pieces::File(file.map_err(|error| format!("{at}: {error}"))?)
+                let file = file.map_err(|_late| format!("{named}: not in time"))?;
+                Pieces::File(file.map_err(|error| format!("{named}: {error}"))?)
             }
         };
-        Ok(Body { pieces, at: at.to_owned(), left: max, max, deadline })
+        Ok(Body { pieces, at: named.to_owned(), left: max, max, deadline })
     }
+}
+
+/// What is read, as the log and DescribeLiveStreams name it: without the query of a URL, which may hold a
+/// token.
+fn named(at: &str) -> &str {
+    at.split(['?', '#']).next().unwrap_or(at)
 }
 
 /// Bytes on their way here.

@@ -152,7 +152,14 @@ impl Puller {
         let running = self.running().clone();
         let mut best: Option<((bool, i8), RecordKey)> = None;
         for found in page.records.iter().filter(|found| !running.contains(&found.key)) {
-            let task: Task = record::read(found)?;
+            let task: Task = match record::read(found) {
+                Ok(task) => task,
+                // the others are begun all the same
+                Err(error) => {
+                    tracing::warn!(%error, "a task is passed over");
+                    continue;
+                }
+            };
             let rank = (task.status == TaskStatus::Processing, task.priority);
             if best.as_ref().is_none_or(|(best, _)| rank > *best) {
                 best = Some((rank, found.key.clone()));

@@ -87,10 +87,8 @@ pub struct About {
 pub(crate) enum Source {
     /// An upload or a pull.
     Upload,
-    /// A clip of other media.
+    /// A clip, of other media or of a live recording.
     VideoProcessing,
-    /// A clip of a live recording.
-    Record,
 }
 
 impl Source {
@@ -99,7 +97,6 @@ impl Source {
         match self {
             Self::Upload => "Upload",
             Self::VideoProcessing => "VideoProcessing",
-            Self::Record => "Record",
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Copies what kept clips consist of, page by page, until each is complete and says so.
 //!
-//! A clip is a task until it is complete. What there is to do follows from the clip's playlist and from which objects it has, so it goes on
-//! where it was, whatever stopped it, and copies nothing twice. A page is: names that are garbage, the
-//! copies, and one commit that makes records of them. The last commit makes the media complete and
-//! states PersistenceComplete; it expects the media as incomplete, so there is one.
+//! A clip is a task until it is complete. What there is to do follows from the clip's playlist and from
+//! which objects it has, so it goes on where it was, whatever stopped it, and copies nothing twice. A
+//! page is: names that are garbage, the copies, and one commit that makes records of them. The last
+//! commit makes the media complete and states PersistenceComplete; it expects the media as incomplete,
+//! so there is one.
 //!
 //! A copy is whatever the object store makes of it: on the local disk another name for the same bytes,
 //! which the file system counts, in a bucket one that the bucket makes itself. All clips get a page in

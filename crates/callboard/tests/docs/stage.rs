@@ -64,8 +64,8 @@ impl Stage {
 
     /// The text with the addresses that are used here.
     pub(crate) fn meant(&self, text: &str) -> String {
-        let replace = |text: String, (from, to): &(&str, String)| text.replace(from, to);
-        self.addresses.iter().fold(text.to_owned(), replace)
+        let known: Vec<_> = self.addresses.iter().map(|(from, to)| (*from, to.as_str())).collect();
+        readdressed(text, &known)
     }
 
     /// Writes a file of the guide.
@@ -137,6 +137,29 @@ fn search_path() -> OsString {
     let machine = std::env::var_os("PATH").unwrap_or_default();
     let first = [binary, root().join("target/venv/bin")];
     std::env::join_paths(first.into_iter().chain(std::env::split_paths(&machine))).unwrap()
+}
+
+/// The text with other addresses. What was put in is not read again, and a longer number is another one:
+/// a port that is free here may well end in 9001.
+fn readdressed(text: &str, known: &[(&str, &str)]) -> String {
+    let digit = |found: Option<char>| found.is_some_and(|found| found.is_ascii_digit());
+    let (mut done, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let whole = |left: &str| !digit(left.chars().next()) && !digit(done.chars().next_back());
+        let meant = known.iter().find_map(|&(from, to)| {
+            rest.strip_prefix(from).filter(|left| whole(left)).map(|left| (to, left))
+        });
+        let (put, left) = meant.unwrap_or_else(|| rest.split_at(next.len_utf8()));
+        done.push_str(put);
+        rest = left;
+    }
+    done
+}
+
+#[test]
+fn only_whole_addresses_are_replaced_and_once() {
+    let known = [("9000", "49001"), ("9001", "34637")];
+    assert_eq!(readdressed(":9000 :39001 :9001é 90010", &known), ":49001 :39001 :34637é 90010");
 }
 
 /// A port that nobody uses. The guide's receivers bind it themselves, so it is let go here.

@@ -128,10 +128,7 @@ impl Library {
     async fn reserve_object(&self, file: FileId) -> Result<Reserved, Fault> {
         let reserved = self.writing.reserve(Objects::new_name(file)?);
         let commit = Commit { garbage: vec![reserved.name().to_owned()], ..Commit::default() };
-        self.commit(commit).await.map_err(|refusal| match refusal {
-            Refusal::Conflict => Fault::Contended,
-            Refusal::Fault(fault) => fault,
-        })?;
+        self.commit(commit).await.map_err(Refusal::give_up)?;
         Ok(reserved)
     }
 

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::FileId;
+use model::{FileId, Mono};
 use tokio::io::AsyncReadExt as _;
 
 use crate::probe::excerpt;
@@ -23,6 +23,7 @@ use crate::random;
 mod bucket;
 mod counts;
 mod directory;
+mod doubts;
 mod leftovers;
 mod reader;
 mod s3;
@@ -185,20 +186,40 @@ impl Objects {
         }
     }
 
-    /// What interrupted writes have left, to be removed with the objects that they were to be. For a
-    /// bucket this asks it, but only when there may be something.
-    pub(crate) async fn leftovers(&self) -> io::Result<Leftovers> {
+    /// Begins a sweep: what interrupted writes have left, to be removed with the objects that they
+    /// were to be. For a bucket this asks it, but only when there may be something.
+    pub(crate) async fn sweep_begins(&self, now: Mono) -> io::Result<Leftovers> {
         match &self.place {
             // they are found by their names
             Place::Directory(_) => Ok(Leftovers::default()),
-            Place::Bucket(bucket) => bucket.leftovers().await,
+            Place::Bucket(bucket) => bucket.sweep_begins(now).await,
         }
     }
 
-    /// Says that what [`Objects::leftovers`] found is removed, as far as it was garbage.
-    pub(crate) fn leftovers_removed(&self, leftovers: &Leftovers) {
+    /// Ends a sweep that has seen all garbage. `all_removed`: with what [`Objects::sweep_begins`] found.
+    pub(crate) fn sweep_ends(&self, leftovers: &Leftovers, all_removed: bool) {
         if let Place::Bucket(bucket) = &self.place {
-            bucket.leftovers_removed(leftovers);
+            bucket.doubts().sweep_ends();
+            if all_removed {
+                bucket.leftovers_removed(leftovers);
+            }
+        }
+    }
+
+    /// Whether garbage is to be removed now; not, if it was and may still come back.
+    pub(crate) fn is_due(&self, name: &str) -> bool {
+        match &self.place {
+            Place::Directory(_) => true,
+            Place::Bucket(bucket) => bucket.doubts().is_due(name),
+        }
+    }
+
+    /// Notes that garbage was removed. Returns whether it is gone for good: a bucket may carry out
+    /// later what it never answered.
+    pub(crate) fn is_settled(&self, name: &str) -> bool {
+        match &self.place {
+            Place::Directory(_) => true,
+            Place::Bucket(bucket) => bucket.doubts().is_settled(name),
         }
     }
 
@@ -243,11 +264,19 @@ impl Objects {
         matches!(self.place, Place::Directory(_))
     }
 
+    /// The name of the object that a bucket is tried out with.
+    pub(crate) fn trial(&self) -> Option<&str> {
+        match &self.place {
+            Place::Directory(_) => None,
+            Place::Bucket(bucket) => Some(bucket.trial()),
+        }
+    }
+
     /// Tries everything that will be asked of the bucket; a directory needs no trial.
     pub(crate) async fn try_out(&self) -> io::Result<()> {
         match &self.place {
             Place::Directory(_) => Ok(()),
-            Place::Bucket(bucket) => bucket.try_out(&random::text(16)?).await,
+            Place::Bucket(bucket) => bucket.try_out().await,
         }
     }
 

@@ -69,7 +69,7 @@ impl Library {
         self.objects.require_checked()?;
         let mut first = FirstError::default();
         self.writing.sweep_begins();
-        let leftovers = self.objects.leftovers().await?;
+        let leftovers = self.objects.sweep_begins(self.clock.now().mono).await?;
         let mut after = None;
         loop {
             let names = self.backend.garbage(after, GARBAGE_PAGE).await?;
@@ -79,9 +79,7 @@ impl Library {
             }
             after = names.into_iter().last();
         }
-        if first.is_none() {
-            self.objects.leftovers_removed(&leftovers);
-        }
+        self.objects.sweep_ends(&leftovers, first.is_none());
         first.into()
     }
 
@@ -92,16 +90,17 @@ impl Library {
         leftovers: &Leftovers,
         first: &mut FirstError,
     ) -> Result<(), Fault> {
-        let is_dead = |name: &&String| !self.writing.is_spared(name);
-        let mut swept: Vec<String> = names.iter().filter(is_dead).cloned().collect();
+        let is_due = |name: &&String| !self.writing.is_spared(name) && self.objects.is_due(name);
+        let mut swept: Vec<String> = names.iter().filter(is_due).cloned().collect();
         for (name, source) in self.objects.remove(&swept, leftovers).await {
             swept.retain(|removed| *removed != name);
             first.note(Err(Fault::Unswept { what: format!("the object {name}"), source }));
         }
+        swept.retain(|name| self.objects.is_settled(name));
         if swept.is_empty() {
             return Ok(());
         }
-        self.commit(Commit { swept, ..Commit::default() }).await.map_err(fault)
+        self.commit(Commit { swept, ..Commit::default() }).await.map_err(Refusal::give_up)
     }
 
     /// Removes sessions that are long past their time, with what was uploaded and never committed.
@@ -228,12 +227,5 @@ impl FirstError {
 impl From<FirstError> for Result<(), Fault> {
     fn from(first: FirstError) -> Self {
         first.0.map_or(Ok(()), Err)
-    }
-}
-
-fn fault(refusal: Refusal) -> Fault {
-    match refusal {
-        Refusal::Conflict => Fault::Contended,
-        Refusal::Fault(fault) => fault,
     }
 }

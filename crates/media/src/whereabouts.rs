@@ -9,10 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use model::limits;
-use queue::{RecordKind, RecordQuery};
+use queue::{Commit, RecordKind, RecordQuery};
 use tokio::time::timeout;
 
-use crate::error::{Fault, ObjectsError};
+use crate::error::{Fault, ObjectsError, Refusal};
 use crate::library::Library;
 use crate::objects::{ObjectCounts, bucket_error};
 use crate::record::{self, Object};
@@ -36,6 +36,7 @@ impl Library {
     ///
     /// Takes no longer than a start can wait for it.
     pub async fn check_objects(&self) -> Result<(), ObjectsError> {
+        self.announce_trial().await?;
         let names = self.some_objects().await?;
         let in_use = !names.is_empty();
         let most = Duration::from_millis(limits::S3_CHECK_MS);
@@ -43,6 +44,14 @@ impl Library {
             Ok(checked) => checked,
             Err(_elapsed) => Err(ObjectsError::Bucket { error: self.objects.silent(), in_use }),
         }
+    }
+
+    /// Makes what the place is tried out with garbage before it is written, as every object: its removal
+    /// may fail, too.
+    async fn announce_trial(&self) -> Result<(), Fault> {
+        let Some(name) = self.objects.trial() else { return Ok(()) };
+        let commit = Commit { garbage: vec![name.to_owned()], ..Commit::default() };
+        self.commit(commit).await.map_err(Refusal::give_up)
     }
 
     async fn check_sample(&self, names: Vec<String>) -> Result<(), ObjectsError> {

@@ -305,6 +305,9 @@ pub const S3_PIECE_MS: u64 = 30_000;
 pub const S3_IDLE_MS: u64 = 15_000;
 /// The pace in bytes a second below which an upload to the bucket is given up as stuck.
 pub const S3_BYTES_PER_S_MIN: u64 = 128 * 1024;
+/// How long a write that the bucket did not answer may still be carried out there, in ms: stores and
+/// proxies give up in minutes; waiting longer costs a row and nothing else.
+pub const S3_LATE_MS: u64 = 3_600_000;
 /// How often a request to the bucket is sent again.
 pub const S3_RETRIES_MAX: usize = 4;
 /// How long after its beginning a request to the bucket may be sent again, in ms: clients wait a minute.

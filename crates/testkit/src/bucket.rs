@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -99,6 +99,24 @@ impl Bucket {
     /// [`Bucket::cut`].
     pub fn freeze(&self) {
         self.line.state.send_replace(State::Frozen);
+    }
+
+    /// Cuts every connection and takes requests without answering them, until [`Bucket::mend`]: each
+    /// is read to its end and kept, and its connection closed.
+    pub fn hold(&self) {
+        self.line.state.send_replace(State::Held);
+    }
+
+    /// Brings the requests that were kept to the store. Returns how many they were.
+    pub async fn deliver(&self) -> Result<usize> {
+        let held = std::mem::take(&mut *self.line.held());
+        for request in &held {
+            let mut far = TcpStream::connect(&self.address).await?;
+            far.write_all(request).await?;
+            // it answers what it has done
+            far.read_u8().await?;
+        }
+        Ok(held.len())
     }
 
     /// Lets connections through again.
@@ -235,7 +253,11 @@ enum State {
     Up,
     Cut,
     Frozen,
+    Held,
 }
+
+/// Requests that were taken and not passed on.
+type Held = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// A TCP relay in front of the store.
 #[derive(Debug)]
@@ -243,6 +265,7 @@ struct Line {
     address: String,
     has_tls: bool,
     state: Arc<watch::Sender<State>>,
+    held: Held,
     _stop: DropGuard,
 }
 
@@ -255,21 +278,27 @@ impl Line {
         let tracker = TaskTracker::new();
         let has_tls = tls.is_some();
         let far = (target.to_owned(), tls);
-        let relay = relay(listener, far, Arc::clone(&state), tracker.clone());
+        let held = Held::default();
+        let inner = (Arc::clone(&state), Arc::clone(&held));
+        let relay = relay(listener, far, inner, tracker.clone());
         tracker.spawn(stop.clone().run_until_cancelled_owned(relay));
-        Ok(Self { address, has_tls, state, _stop: stop.drop_guard() })
+        Ok(Self { address, has_tls, state, held, _stop: stop.drop_guard() })
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn relay(
     listener: TcpListener,
     (target, tls): (String, Option<TlsAcceptor>),
-    states: Arc<watch::Sender<State>>,
+    (states, held): (Arc<watch::Sender<State>>, Held),
     tracker: TaskTracker,
 ) {
     while let Ok((mut near, _)) = listener.accept().await {
         let mut state = states.subscribe();
-        let (target, tls) = (target.clone(), tls.clone());
+        let (target, tls, held) = (target.clone(), tls.clone(), Arc::clone(&held));
         tracker.spawn(async move {
             let begun = *state.borrow_and_update();
             let relayed = async {
@@ -284,6 +313,11 @@ async fn relay(
                     }
                     State::Cut => Ok(()),
                     State::Frozen => std::future::pending().await,
+                    State::Held => {
+                        let request = one_request(&mut near).await?;
+                        held.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+                        Ok(())
+                    }
                 }
             };
             // whatever ends it, the connection is closed
@@ -293,4 +327,28 @@ async fn relay(
             }
         });
     }
+}
+
+/// Reads a request to its end.
+async fn one_request(near: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = whole_request(&bytes) {
+            bytes.truncate(end);
+            return Ok(bytes);
+        }
+        if near.read_buf(&mut bytes).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// Where the request in these bytes ends; none: there is more to come.
+fn whole_request(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(bytes.get(..head)?).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
+    let end = head.checked_add(length)?;
+    (bytes.len() >= end).then_some(end)
 }

@@ -13,6 +13,16 @@ pub(crate) enum Refusal {
     Fault(Fault),
 }
 
+impl Refusal {
+    /// For a commit that is not decided again.
+    pub(crate) fn give_up(self) -> Fault {
+        match self {
+            Self::Conflict => Fault::Contended,
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use http::{Method, Uri};
-use model::limits;
+use model::{Mono, limits};
 use object_store::aws::AmazonS3;
 use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::multipart::MultipartStore as _;
@@ -23,11 +23,13 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::counts::Counts;
+use super::doubts::Doubts;
 use super::leftovers::Leftovers;
 use super::reader::BucketStream;
 use super::s3::{S3, S3Error};
 use super::transport::Transport;
 use super::trouble::{BucketError, Trouble, judge};
+use crate::random;
 
 /// How long the signature of one request is good for.
 const SIGNATURE: Duration = Duration::from_mins(1);
@@ -42,6 +44,9 @@ pub(super) struct Bucket {
     whereabouts: String,
     prefix: String,
     counts: Arc<Counts>,
+    /// What is written and read when it is tried out.
+    trial: String,
+    doubts: Arc<Doubts>,
     /// The memory that transfers have left, in MiB.
     memory: Arc<Semaphore>,
     /// Whether it is known to be the right one.
@@ -62,7 +67,8 @@ impl fmt::Debug for Bucket {
 
 impl Bucket {
     pub(super) fn new(s3: &S3, counts: Arc<Counts>) -> Result<Self, S3Error> {
-        let transport = s3.transport(Arc::clone(&counts))?;
+        let doubts = Arc::<Doubts>::default();
+        let transport = s3.transport(Arc::clone(&counts), Arc::clone(&doubts))?;
         let (store, singly) = s3.clients(&transport)?;
         Ok(Self {
             store,
@@ -71,6 +77,8 @@ impl Bucket {
             whereabouts: s3.whereabouts(),
             prefix: s3.prefix_with_slash(),
             counts,
+            trial: format!("check/{}", random::text(16)?),
+            doubts,
             memory: Arc::new(Semaphore::new(limits::S3_MEMORY_MIB)),
             checked: AtomicBool::new(false),
             bulk: AtomicBool::new(true),
@@ -156,14 +164,18 @@ impl Bucket {
         Ok(found.map_err(|error| self.explain(error))?.size)
     }
 
+    /// The name of the object that it is tried out with.
+    pub(super) fn trial(&self) -> &str {
+        &self.trial
+    }
+
     /// Writes, reads, lists and removes, as everything later does.
-    pub(super) async fn try_out(&self, random: &str) -> io::Result<()> {
-        let name = format!("check/{random}");
-        let path = self.path(&name);
+    pub(super) async fn try_out(&self) -> io::Result<()> {
+        let path = self.path(&self.trial);
         let tried = async {
-            self.store.put(&path, random.to_owned().into()).await?;
+            self.store.put(&path, self.trial.clone().into()).await?;
             let found = self.store.get(&path).await?.bytes().await?;
-            Ok::<_, object_store::Error>(found == random.as_bytes())
+            Ok::<_, object_store::Error>(found == self.trial.as_bytes())
         };
         let same = tried.await.map_err(|error| self.explain(error))?;
         if !same {
@@ -171,7 +183,7 @@ impl Bucket {
             return Err(BucketError::new(&self.whereabouts, Trouble::Refused, reason).into());
         }
         let listed = self.incomplete().await?;
-        match self.remove(&[name], &listed).await.pop() {
+        match self.remove(std::slice::from_ref(&self.trial), &listed).await.pop() {
             Some((_, error)) => Err(error),
             None => Ok(()),
         }
@@ -182,7 +194,15 @@ impl Bucket {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(super) async fn leftovers(&self) -> io::Result<Leftovers> {
+    pub(super) const fn doubts(&self) -> &Arc<Doubts> {
+        &self.doubts
+    }
+
+    /// Begins a sweep with what there may be besides objects.
+    pub(super) async fn sweep_begins(&self, now: Mono) -> io::Result<Leftovers> {
+        if self.doubts.sweep_begins(now) {
+            self.suspect_leftovers();
+        }
         let suspicion = self.suspicions.load(Ordering::Acquire);
         if suspicion == self.answered.load(Ordering::Acquire) {
             return Ok(Leftovers { suspicion, ..Leftovers::default() });

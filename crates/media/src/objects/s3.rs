@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::counts::Counts;
+use super::doubts::Doubts;
 use super::transport::Transport;
 
 /// A bucket that speaks S3, and the key for it.
@@ -108,8 +109,13 @@ impl S3 {
     }
 
     /// The counters and the way to the store.
-    pub(super) fn transport(&self, counts: Arc<Counts>) -> Result<Arc<Transport>, S3Error> {
-        Transport::new(&self.authorities, counts).map(Arc::new).map_err(S3Error::Authorities)
+    pub(super) fn transport(
+        &self,
+        counts: Arc<Counts>,
+        doubts: Arc<Doubts>,
+    ) -> Result<Arc<Transport>, S3Error> {
+        let transport = Transport::new(&self.authorities, counts, doubts);
+        transport.map(Arc::new).map_err(S3Error::Authorities)
     }
 }
 

@@ -74,11 +74,9 @@ impl Bed {
 
     async fn remove(&self, names: &[&str]) -> Vec<(String, io::Error)> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let leftovers = self.objects.leftovers().await.unwrap();
+        let leftovers = self.objects.sweep_begins(Mono(0)).await.unwrap();
         let failed = self.objects.remove(&names, &leftovers).await;
-        if failed.is_empty() {
-            self.objects.leftovers_removed(&leftovers);
-        }
+        self.objects.sweep_ends(&leftovers, failed.is_empty());
         failed
     }
 }
@@ -291,7 +289,7 @@ async fn an_outage_fails_what_is_under_way_and_nothing_half_is_left() {
         "{error}"
     );
     let names = ["00/sized".to_owned(), "00/slow".to_owned()];
-    assert!(bed.objects.leftovers().await.is_err());
+    assert!(bed.objects.sweep_begins(Mono(0)).await.is_err());
     assert_eq!(bed.objects.remove(&names, &Leftovers::default()).await.len(), 2);
     assert!(bed.objects.counts().unreachable > 0);
     store.mend();
@@ -301,7 +299,7 @@ async fn an_outage_fails_what_is_under_way_and_nothing_half_is_left() {
     assert!(store.incomplete().await.unwrap().is_empty());
     assert_eq!(bed.read("00/before", 0, 10).await.unwrap(), pattern(10));
     // nothing is suspected any more
-    assert!(bed.objects.leftovers().await.unwrap().by_name.is_empty());
+    assert!(bed.objects.sweep_begins(Mono(0)).await.unwrap().by_name.is_empty());
 }
 
 #[tokio::test]

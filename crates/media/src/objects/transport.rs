@@ -33,12 +33,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::counts::Counts;
+use super::doubts::{Answered, Doubts, Unanswered};
 
 /// Connections to the store.
 #[derive(Debug)]
 pub(super) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, HttpRequestBody>,
     counts: Arc<Counts>,
+    doubts: Arc<Doubts>,
 }
 
 /// Gives `object_store` the one transport that there is.
@@ -56,7 +58,11 @@ enum Late {
 
 impl Transport {
     /// `authorities`: PEM of those that are trusted besides the public ones.
-    pub(super) fn new(authorities: &[u8], counts: Arc<Counts>) -> Result<Self, String> {
+    pub(super) fn new(
+        authorities: &[u8],
+        counts: Arc<Counts>,
+        doubts: Arc<Doubts>,
+    ) -> Result<Self, String> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for certificate in CertificateDer::pem_slice_iter(authorities) {
             let certificate = certificate.map_err(|error| error.to_string())?;
@@ -84,7 +90,7 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_millis(limits::S3_IDLE_MS))
             .build(connector);
-        Ok(Self { client, counts })
+        Ok(Self { client, counts, doubts })
     }
 
     pub(super) fn connector(self: Arc<Self>) -> Shared {
@@ -92,12 +98,14 @@ impl Transport {
     }
 
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let unanswered = Unanswered::new(&self.doubts, request.method(), request.uri());
         let answered = timeout(patience(&request), self.client.request(request)).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 self.counts.unreachable();
                 let kind = if error.is_connect() {
+                    unanswered.answered();
                     HttpErrorKind::Connect
                 } else {
                     HttpErrorKind::Interrupted
@@ -114,8 +122,11 @@ impl Transport {
         {
             self.counts.refused();
         }
+        // one of something on the way says nothing of what the store does
+        let answered = (!status.is_server_error()).then(|| unanswered.answered());
         let counts = Arc::clone(&self.counts);
-        Ok(response.map(|body| HttpResponseBody::new(Pieces { body, waits: None, counts })))
+        let pieces = |body| HttpResponseBody::new(Pieces { body, waits: None, counts, answered });
+        Ok(response.map(pieces))
     }
 }
 
@@ -144,11 +155,16 @@ struct Pieces {
     body: Incoming,
     waits: Option<Pin<Box<Sleep>>>,
     counts: Arc<Counts>,
+    /// None: what the request writes is in doubt already.
+    answered: Option<Answered>,
 }
 
 impl Pieces {
     fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> HttpError {
         self.counts.unreachable();
+        if let Some(answered) = &self.answered {
+            answered.breaks_off();
+        }
         HttpError::new(HttpErrorKind::Interrupted, error)
     }
 }

@@ -21,6 +21,8 @@ mod files;
 #[cfg(test)]
 mod hls;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod manifest;

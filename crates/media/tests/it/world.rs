@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use media::probe::{Probe, ProbeLimits, ProbeTools};
 use media::{
-    Applied, Grant, Library, LibraryParts, Object, ObjectError, Objects, Settings, Stored,
+    Applied, Grant, Library, LibraryParts, Object, ObjectError, Objects, S3, Settings, Stored,
 };
 use model::{AppId, Application, Clock, EventConfig, Mode, Mono, Now, Timestamp};
 use queue::{Backend, Commit, EventDetail, EventQuery, RecordKey, RecordPut, Silent};
@@ -16,6 +16,7 @@ use sign::seal::MasterKey;
 use store::{Options, Store};
 use tempfile::TempDir;
 use testkit::agreement::{Agreement, check_apart};
+use testkit::bucket::Bucket;
 use tokio::io::AsyncReadExt;
 use wire::action::ApplyUpload;
 
@@ -45,6 +46,7 @@ pub(crate) struct World {
     clock: Arc<TestClock>,
     settings: Settings,
     tools: ProbeTools,
+    bucket: Option<Box<S3>>,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) library: Arc<Library>,
 }
@@ -58,12 +60,42 @@ impl World {
         Self::with_tools(change, ProbeTools::none()).await
     }
 
+    /// One that keeps its objects in a bucket, and has found it.
+    pub(crate) async fn in_bucket(bucket: &Bucket) -> Self {
+        let world = Self::around(bucket).await;
+        world.library.tick().await.unwrap();
+        world
+    }
+
+    /// The same before it has.
+    pub(crate) async fn around(bucket: &Bucket) -> Self {
+        let s3 = S3 {
+            endpoint: bucket.endpoint().parse().unwrap(),
+            bucket: testkit::bucket::NAME.to_owned(),
+            region: "us-east-1".to_owned(),
+            prefix: "some/where".to_owned(),
+            access_key_id: "testing".to_owned(),
+            secret_access_key: "testing".to_owned().into(),
+            path_style: true,
+            authorities: Vec::new(),
+        };
+        Self::made(|_| (), ProbeTools::none(), Some(Box::new(s3))).await
+    }
+
     /// One whose probe uses the programs of this machine.
     pub(crate) async fn probing() -> Self {
         Self::with_tools(|_| (), crate::probe::tools()).await
     }
 
     async fn with_tools(change: impl FnOnce(&mut Settings), tools: ProbeTools) -> Self {
+        Self::made(change, tools, None).await
+    }
+
+    async fn made(
+        change: impl FnOnce(&mut Settings),
+        tools: ProbeTools,
+        bucket: Option<Box<S3>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock =
             Arc::new(TestClock { wall_ms: AtomicI64::new(NOW_MS), mono_ms: AtomicU64::new(0) });
@@ -72,9 +104,10 @@ impl World {
         settings.free_percent_min = 0;
         change(&mut settings);
         let backend = open_store(dir.path(), &clock);
-        let library = open_library(dir.path(), &clock, &settings, &tools, &backend).unwrap();
+        let objects = open_objects(dir.path(), bucket.as_deref());
+        let library = open_library(objects, &clock, &settings, &tools, &backend).unwrap();
         let library = Arc::new(library);
-        let world = Self { dir, clock, settings, tools, backend, library };
+        let world = Self { dir, clock, settings, tools, bucket, backend, library };
         for app in [APP, OTHER] {
             world.put_application(&application(app)).await;
         }
@@ -83,20 +116,22 @@ impl World {
 
     /// Stops and starts again over what is on disk.
     pub(crate) async fn restart(self) -> Self {
-        let Self { dir, clock, settings, tools, backend, library } = self;
+        let Self { dir, clock, settings, tools, bucket, backend, library } = self;
         library.close().await;
         backend.close().await.unwrap();
         drop((library, backend));
         let backend = open_store(dir.path(), &clock);
-        let library = open_library(dir.path(), &clock, &settings, &tools, &backend).unwrap();
+        let objects = open_objects(dir.path(), bucket.as_deref());
+        let library = open_library(objects, &clock, &settings, &tools, &backend).unwrap();
         let library = Arc::new(library);
         library.tick().await.unwrap();
-        Self { dir, clock, settings, tools, backend, library }
+        Self { dir, clock, settings, tools, bucket, backend, library }
     }
 
     /// Another library over the same directory, as a start would open it.
     pub(crate) fn open_again(&self) -> std::io::Result<Library> {
-        open_library(self.dir.path(), &self.clock, &self.settings, &self.tools, &self.backend)
+        let objects = open_objects(self.dir.path(), self.bucket.as_deref());
+        open_library(objects, &self.clock, &self.settings, &self.tools, &self.backend)
     }
 
     pub(crate) fn pass(&self, ms: u32) {
@@ -273,8 +308,15 @@ fn open_store(dir: &Path, clock: &Arc<TestClock>) -> Arc<dyn Backend> {
     store
 }
 
+fn open_objects(dir: &Path, bucket: Option<&S3>) -> Objects {
+    match bucket {
+        Some(s3) => Objects::in_bucket(dir, s3).unwrap(),
+        None => Objects::open(dir).unwrap(),
+    }
+}
+
 fn open_library(
-    dir: &Path,
+    objects: Objects,
     clock: &Arc<TestClock>,
     settings: &Settings,
     tools: &ProbeTools,
@@ -284,7 +326,7 @@ fn open_library(
         backend: Arc::clone(backend),
         clock: clock.clone(),
         master: Arc::new(MasterKey::from_bytes([7; 32])),
-        objects: Objects::open(dir).unwrap(),
+        objects,
         probe: Probe::new(tools.clone(), ProbeLimits::default()),
         settings: settings.clone(),
     };

@@ -174,16 +174,11 @@ pub(crate) struct Copying {
 }
 
 impl Copying {
-    /// The key, in its source, of what a clip has at a path of its directory.
-    pub(crate) fn key_of(&self, path: &str) -> Option<String> {
+    /// The source of what a clip has at a path of its directory, and its key there.
+    pub(crate) fn source_of(&self, path: &str) -> Option<(&Origin, String)> {
         let (nth, rest) = path.split_once('/')?;
         let source = self.sources.get(nth.parse::<usize>().ok()?)?;
-        Some(place::join(&source.directory, rest))
-    }
-
-    /// The same for a key of the clip, whose directory that is.
-    pub(crate) fn source_of(&self, directory: &str, key: &str) -> Option<String> {
-        self.key_of(place::relative(key, directory)?)
+        Some((source, place::join(&source.directory, rest)))
     }
 }
 

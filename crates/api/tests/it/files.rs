@@ -1,5 +1,6 @@
 //! Media files as players and web pages ask for them.
 
+mod clips;
 mod conditions;
 mod names;
 mod origins;

@@ -2,6 +2,7 @@
 //! listener on a free port, and a clock whose wall time the test decides.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -55,11 +56,12 @@ pub(crate) struct Server {
     pub(crate) worker: Worker,
     /// Fetches nothing unless a test ticks it; may fetch from this machine.
     pub(crate) puller: Arc<Puller>,
+    pub(crate) library: Arc<Library>,
     pub(crate) master: Arc<MasterKey>,
     clock: Arc<TestClock>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -140,7 +142,7 @@ impl Server {
         let puller = puller(&library);
         let gateway = Gateway::new(GatewayParts {
             backend: Arc::clone(&backend),
-            library,
+            library: Arc::clone(&library),
             worker: worker.clone(),
             clock: clock.clone(),
             master: Arc::clone(&master),
@@ -154,7 +156,15 @@ impl Server {
         let serving = api::serve(listener, tls, gateway, shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test waits for it in `stop`")]
         let task = tokio::spawn(serving);
-        Self { addr, backend, worker, puller, master, clock, shutdown, task, _dir: dir }
+        Self { addr, backend, worker, puller, library, master, clock, shutdown, task, dir }
+    }
+
+    /// The file in the object store that holds these bytes.
+    pub(crate) fn stored(&self, bytes: &[u8]) -> PathBuf {
+        let shards = std::fs::read_dir(self.dir.path().join("objects")).unwrap();
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        let mut paths = files.map(|file| file.unwrap().path());
+        paths.find(|path| std::fs::read(path).unwrap() == bytes).expect("an object")
     }
 
     /// Moves the wall clock.

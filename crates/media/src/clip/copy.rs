@@ -245,7 +245,7 @@ impl Library {
         };
         let mut keys = Vec::with_capacity(paths.len());
         for path in paths {
-            let source = copying.key_of(path).ok_or_else(|| gone(path))?;
+            let (_, source) = copying.source_of(path).ok_or_else(|| gone(path))?;
             keys.push(record::object_key(key.app, &source));
         }
         let found = self.backend.get(keys).await?;

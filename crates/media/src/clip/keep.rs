@@ -269,7 +269,8 @@ impl<'a> Plan<'a> {
             sources: origins.iter().map(|(origin, _)| origin.clone()).collect(),
         };
         let files = files(&text).ok_or(ClipError::TooLong)?;
-        let files = files.iter().map(|path| copying.key_of(path)).collect::<Option<_>>();
+        let key = |path: &String| copying.source_of(path).map(|(_, key)| key);
+        let files = files.iter().map(key).collect::<Option<_>>();
         let files = files.ok_or(ClipError::NoHls)?;
         Ok(Self { taken, origins, files, text })
     }

@@ -60,9 +60,7 @@ impl Library {
         let Some(file) = place::file_of(key) else { return Ok(None) };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
         let Some((media, _)) = media else { return self.live_at(app, file, key).await };
-        let object = self.borrowed(app, &media, key).await?;
-        Ok(object
-            .map(|object| Served { forbidden: media.forbidden, ..Served::stored(key, object) }))
+        self.borrowed(app, &media, key).await
     }
 
     /// The playlist of some segments of the one at `base`; none: there are not as many.
@@ -94,17 +92,24 @@ impl Library {
         }
     }
 
-    /// The object of a source that stands for one that a clip has not copied yet.
+    /// The object of a source that stands for one that a clip has not copied yet. Its bytes are the
+    /// source's, so they are forbidden with it as well as with the clip.
     async fn borrowed(
         &self,
         app: AppId,
         media: &Media,
         key: &str,
-    ) -> Result<Option<Object>, Fault> {
+    ) -> Result<Option<Served>, Fault> {
         let Some(copying) = &media.copying else { return Ok(None) };
-        let Some(source) = copying.source_of(&media.directory, key) else { return Ok(None) };
-        let object: Option<(Object, u64)> = self.one(record::object_key(app, &source)).await?;
-        Ok(object.map(|(object, _)| object))
+        let path = place::relative(key, &media.directory);
+        let Some((origin, at)) = path.and_then(|path| copying.source_of(path)) else {
+            return Ok(None);
+        };
+        let source: Option<(Media, u64)> = self.one(record::media_key(app, origin.file)).await?;
+        let object: Option<(Object, u64)> = self.one(record::object_key(app, &at)).await?;
+        // a source that was deleted meanwhile forbids nothing any more
+        let forbidden = media.forbidden || source.is_some_and(|(source, _)| source.forbidden);
+        Ok(object.map(|(object, _)| Served { forbidden, ..Served::stored(key, object) }))
     }
 }
 

@@ -13,6 +13,7 @@ mod search;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,7 +209,7 @@ pub(crate) async fn tally(
     query: TallyQuery,
 ) -> Result<Vec<Tally>, BackendError> {
     let name = (query.kind, query.app);
-    let ready = |index: &Index| (index.words(query.by), index.segments().to_vec());
+    let ready = |index: &Index| (index.words().of(query.by), index.segments().to_vec());
     let (words, segments) = with_index(shared, name, ready).await?;
     shared.readers.read(move |_| Ok(index::tally(&segments, words, query.sum))).await
 }

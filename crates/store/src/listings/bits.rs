@@ -32,11 +32,13 @@ impl Bits {
         }
     }
 
-    pub(super) fn remove(&mut self, slot: Slot) {
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, slot: Slot) -> bool {
         let (word, bit) = place(slot);
-        if let Some(word) = self.0.get_mut(word) {
-            *word &= !bit;
-        }
+        let Some(word) = self.0.get_mut(word) else { return false };
+        let was = *word & bit != 0;
+        *word &= !bit;
+        was
     }
 
     pub(super) fn contains(&self, slot: Slot) -> bool {
@@ -119,12 +121,12 @@ impl Members {
         }
     }
 
-    pub(super) fn remove(&mut self, slot: Slot) {
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, slot: Slot) -> bool {
         match self {
             Self::Few(few) => {
-                if let Ok(at) = few.binary_search(&slot) {
-                    few.remove(at);
-                }
+                let found = few.binary_search(&slot);
+                found.is_ok_and(|at| few.remove(at) == slot)
             }
             Self::Many(bits) => bits.remove(slot),
         }
@@ -177,9 +179,8 @@ mod tests {
                     bits.insert(slot);
                     model.insert(slot);
                 } else {
-                    members.remove(slot);
-                    bits.remove(slot);
-                    model.remove(&slot);
+                    let was = model.remove(&slot);
+                    prop_assert_eq!((members.remove(slot), bits.remove(slot)), (was, was));
                 }
             }
             let mut added = Bits::none();

@@ -3,13 +3,13 @@
 //! A search holds the segments as they were when it began and needs no lock; a change makes a segment
 //! its own first if a search still holds it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use queue::listing::{Field, Listing, Tally};
 
 use super::bits::SLOTS;
 use super::segment::{Row, Segment};
+use super::words::Words;
 
 /// Rows of a segment that is made anew: room for those that come between.
 const FILLED: usize = SLOTS / 4 * 3;
@@ -26,7 +26,7 @@ pub(crate) enum Change {
 /// The records of an application.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    words: HashMap<(Field, String), u32>,
+    words: Words,
     segments: Vec<Arc<Segment>>,
 }
 
@@ -57,20 +57,20 @@ impl Index {
         &self.segments
     }
 
-    /// The number of a word; none: no record has or had it.
-    pub(crate) fn word(&self, field: Field, word: &str) -> Option<u32> {
-        self.words.get(&(field, word.to_owned())).copied()
+    pub(crate) const fn words(&self) -> &Words {
+        &self.words
     }
 
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::Put { id, was, listing } => {
+                // before the old row goes, so that a word that both have keeps its number
+                let row = self.row(id, listing);
                 if let Some(was) = was.filter(|was| *was != listing.at) {
                     self.remove(was, id);
                 }
                 // a change that the loaded rows have already is applied once more
                 self.remove(listing.at, id);
-                let row = self.row(id, listing);
                 self.insert(&row);
             }
             Change::Gone { id, was } => self.remove(*was, id),
@@ -78,19 +78,10 @@ impl Index {
     }
 
     fn row(&mut self, id: &str, listing: &Listing) -> Row {
-        let mut words = Vec::with_capacity(listing.words.len());
-        for word in &listing.words {
-            let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-            let known = self.words.get(word).copied();
-            words.push(known.unwrap_or_else(|| {
-                self.words.insert(word.clone(), next);
-                next
-            }));
-        }
         Row {
             id: id.to_owned(),
             at: listing.at,
-            words,
+            words: self.words.take(&listing.words),
             texts: listing.texts.clone(),
             numbers: listing.numbers.clone(),
         }
@@ -137,20 +128,14 @@ impl Index {
         let place = self.place(at, id);
         let Some(segment) = self.segments.get_mut(place) else { return };
         // looked for first: a segment that a search holds is copied to be changed
-        if segment.find(at, id).is_none() || !Arc::make_mut(segment).remove(at, id) {
-            return;
-        }
+        let Some(found) = segment.find(at, id) else { return };
+        let words = Arc::make_mut(segment).remove(found);
         if segment.len() == 0 {
             self.segments.remove(place);
         } else if segment.is_sparse() {
             *segment = Arc::new(Segment::of(segment.rows()));
         }
-    }
-
-    /// The words of a field, with their numbers.
-    pub(crate) fn words(&self, field: Field) -> Vec<(String, u32)> {
-        let words = self.words.iter().filter(|((other, _), _)| *other == field);
-        words.map(|((_, word), number)| (word.clone(), *number)).collect()
+        self.words.let_go(&words);
     }
 }
 

@@ -50,9 +50,9 @@ impl Search {
                 let known = times.iter().filter(|(id, _)| ids.contains(id));
                 Test::Id(known.map(|(id, at)| (*at, id.clone())).collect())
             }
-            Condition::Word(field, words) => {
-                Test::Word(words.iter().filter_map(|word| index.word(*field, word)).collect())
-            }
+            Condition::Word(field, words) => Test::Word(
+                words.iter().filter_map(|word| index.words().number(*field, word)).collect(),
+            ),
             Condition::Prefix(field, prefixes) => Test::Prefix(*field, prefixes.clone()),
             Condition::Contains(fields, texts) => {
                 let finders = texts.iter().map(|text| Finder::new(text).into_owned());

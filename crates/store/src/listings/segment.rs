@@ -171,16 +171,18 @@ impl Segment {
         self.alive.insert(slot);
     }
 
-    /// Removes a row; whether it was there.
-    pub(super) fn remove(&mut self, at: i64, id: &str) -> bool {
-        let Some((place, slot)) = self.find(at, id) else { return false };
+    /// Removes a row that was [found](Self::find); its words.
+    pub(super) fn remove(&mut self, (place, slot): (usize, Slot)) -> Vec<u32> {
         self.order.remove(place);
         self.alive.remove(slot);
-        self.words.retain(|_, members| {
-            members.remove(slot);
+        let mut had = Vec::new();
+        self.words.retain(|word, members| {
+            if members.remove(slot) {
+                had.push(*word);
+            }
             !members.is_empty()
         });
-        true
+        had
     }
 
     /// Whether a row with that time and id would stand before all of these rows.

@@ -1,6 +1,6 @@
 //! Random libraries of several segments, searched by the index and by a plain walk over all records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use queue::listing::{Condition, Field, Listing, Order, SearchPage, SearchQuery, Tally};
@@ -42,7 +42,7 @@ impl Dice {
     fn listing(&mut self) -> Listing {
         let mut words = vec![(WORD, self.below(3).to_string())];
         for _ in 0..self.below(3) {
-            words.push((RARE, self.below(400).to_string()));
+            words.push((RARE, self.below(4_000).to_string()));
         }
         let mut texts = vec![(NAME, self.text())];
         if self.below(4) == 0 {
@@ -60,7 +60,7 @@ impl Dice {
             let mut values = |text: bool| -> Vec<String> {
                 let count = 1 + self.below(3);
                 (0..count)
-                    .map(|_| if text { self.text() } else { self.below(400).to_string() })
+                    .map(|_| if text { self.text() } else { self.below(4_000).to_string() })
                     .collect()
             };
             let (texts, words) = (values(true), values(false));
@@ -173,8 +173,15 @@ fn compare(
             tally.sum += listing.numbers.iter().map(|(_, number)| number).sum::<i64>();
         }
     }
-    let found = tally(index.segments(), index.words(WORD), NUMBER);
+    let found = tally(index.segments(), index.words().of(WORD), NUMBER);
     prop_assert_eq!(found, tallies.into_values().collect::<Vec<_>>());
+    for field in [WORD, RARE] {
+        let words = records.values().flat_map(|listing| &listing.words);
+        let had: BTreeSet<&String> =
+            words.filter(|(f, _)| *f == field).map(|(_, word)| word).collect();
+        let known = index.words().of(field);
+        prop_assert_eq!(known.iter().map(|(word, _)| word).collect::<BTreeSet<_>>(), had);
+    }
     Ok(())
 }
 

@@ -13,6 +13,8 @@ mod search;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod wanted;
 mod words;
 
 use std::collections::HashMap;

@@ -88,6 +88,14 @@ impl Bits {
     }
 }
 
+impl FromIterator<Slot> for Bits {
+    fn from_iter<T: IntoIterator<Item = Slot>>(slots: T) -> Self {
+        let mut bits = Self::none();
+        slots.into_iter().for_each(|slot| bits.insert(slot));
+        bits
+    }
+}
+
 /// A set that is small while it has few members.
 #[derive(Clone, Debug)]
 pub(super) enum Members {

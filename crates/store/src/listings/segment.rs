@@ -1,8 +1,7 @@
 //! A few thousand records that are next to each other in time, column by column.
 //!
 //! A record has a slot in every column; slots are in the order of arrival, `order` has them in the order
-//! of time. Texts lie one behind the other, each after a byte that no text has, so that one search runs
-//! over all of them. What is removed leaves its slot until the segment is made anew.
+//! of time. What is removed leaves its slot until the segment is made anew.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,11 +9,10 @@ use std::collections::BTreeMap;
 use queue::listing::Field;
 
 use super::bits::{Bits, Members, SLOTS, Slot};
+use super::texts::Texts;
 
 /// A number that a record does not have.
 const ABSENT: i64 = i64::MIN;
-/// Stands before each text; UTF-8 has no such byte.
-const SEPARATOR: u8 = 0xff;
 
 /// A record as a segment takes it; words by their number in the index.
 #[derive(Clone, Debug, Default)]
@@ -24,72 +22,6 @@ pub(super) struct Row {
     pub(super) words: Vec<u32>,
     pub(super) texts: Vec<(Field, String)>,
     pub(super) numbers: Vec<(Field, i64)>,
-}
-
-/// Texts by slot.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Texts {
-    fn push(&mut self, text: &str) {
-        self.bytes.push(SEPARATOR);
-        self.bytes.extend_from_slice(text.as_bytes());
-        // 4,096 texts of the largest body are far below 4 GiB
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
-    }
-
-    fn fill(&mut self, slots: usize) {
-        while self.ends.len() < slots {
-            self.push("");
-        }
-    }
-
-    fn end(&self, slot: usize) -> Option<usize> {
-        self.ends.get(slot).and_then(|end| usize::try_from(*end).ok())
-    }
-
-    fn start(&self, slot: usize) -> usize {
-        slot.checked_sub(1).and_then(|before| self.end(before)).unwrap_or_default() + 1
-    }
-
-    pub(super) fn get(&self, slot: Slot) -> &[u8] {
-        let slot = usize::from(slot);
-        let end = self.end(slot).unwrap_or_default();
-        self.bytes.get(self.start(slot)..end).unwrap_or_default()
-    }
-
-    /// Calls with the slot of each text in which `find` finds something in the bytes of many, and with
-    /// where in the text; of several hits in a text with the first.
-    pub(super) fn scan(
-        &self,
-        find: impl Fn(&[u8]) -> Option<usize>,
-        mut each: impl FnMut(Slot, usize),
-    ) {
-        let (mut from, mut slot) = (0, 0);
-        while let Some(hit) = self.bytes.get(from..).and_then(&find) {
-            let hit = from + hit;
-            slot = self.slot_of(hit, slot);
-            let (start, Some(end)) = (self.start(slot), self.end(slot)) else { return };
-            each(Slot::try_from(slot).unwrap_or_default(), hit.saturating_sub(start));
-            from = end;
-            slot += 1;
-        }
-    }
-
-    /// The slot whose text holds that byte, which is not before `slot`: near ones first.
-    fn slot_of(&self, byte: usize, slot: usize) -> usize {
-        let before = |slot: usize| self.end(slot).is_some_and(|end| end <= byte);
-        let (mut low, mut step) = (slot, 1);
-        while before(low + step) {
-            low += step;
-            step *= 2;
-        }
-        let window = self.ends.get(low..self.ends.len().min(low + step + 1)).unwrap_or_default();
-        low + window.partition_point(|end| usize::try_from(*end).is_ok_and(|end| end <= byte))
-    }
 }
 
 /// Records next to each other in time.

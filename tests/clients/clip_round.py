@@ -118,6 +118,21 @@ def live(clips):
     equal((stretch.StartTime, stretch.EndTime), (at(start, 1), at(start, 3)), "SegmentSet")
     equal(len(segments(requests.get(passing.Url, timeout=20).text)), 2, "segments of the clip")
     clips.expect_persisted(kept.FileId, "LiveRealTimeClip")
+    (upload,) = [event.FileUploadEvent for event in clips.events("NewFileUpload")
+                 if event.FileUploadEvent.FileId == kept.FileId]
+    by_id = clips.call("DescribeMediaInfos", FileIds=[kept.FileId]).MediaInfoSet
+    found = [clips.call("SearchMedia", **asked).MediaInfoSet for asked in (
+        {"StreamIds": ["other", stream]}, {"StreamId": stream}, {"SourceTypes": ["Record"]})]
+    for (info,) in [by_id] + found:
+        equal(info.FileId, kept.FileId, "the clip of the stream")
+        equal(info.BasicInfo.SourceInfo._serialize(), upload.MediaBasicInfo.SourceInfo._serialize(),
+              "SourceInfo")
+    source = upload.MediaBasicInfo.SourceInfo
+    equal((source.SourceType, source.SourceContext), ("Record", "live=1"), "source of a live clip")
+    recorded = source.LiveRecordInfo
+    equal((recorded.StreamId, recorded.RecordStartTime, recorded.RecordEndTime),
+          (stream, at(start, 1), at(start, 3)), "LiveRecordInfo")
+    equal(clips.call("SearchMedia", StreamIds=["other"]).TotalCount, 0, "clips of another stream")
     refused("InvalidParameterValue.EndTime", lambda: clips.call(
         "LiveRealTimeClip", StreamId=stream, StartTime=start, EndTime=start))
     refused("InvalidParameterValue.StartTime", lambda: clips.call(

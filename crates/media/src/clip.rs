@@ -37,6 +37,7 @@ use wire::reply::LiveRealTimeClipSegment;
 use crate::error::ClipError;
 use crate::library::Library;
 use crate::live::footage;
+use crate::record::{LiveRecord, Source};
 use crate::render;
 use choose::{Ending, Outside, Span};
 use source::Input;
@@ -88,6 +89,19 @@ impl Wanted<'_> {
             Self::Simple { .. } => "SimpleHlsClip",
             Self::Fast { .. } => "FastEditMedia",
             Self::Live(_) => "LiveRealTimeClip",
+        }
+    }
+
+    /// `SourceType`, and what comes with it: of what was taken, not of what was asked for.
+    fn source(&self, taken: &[Taken]) -> Source {
+        match self {
+            Self::Simple { .. } | Self::Fast { .. } => Source::VideoProcessing,
+            Self::Live(request) => {
+                let list = taken.first().map(|taken| &taken.input.list);
+                let span = list.and_then(|list| footage::span(list));
+                let (start, end) = span.unwrap_or((request.start_time, request.end_time));
+                Source::Record(LiveRecord { stream: request.stream_id.clone(), start, end })
+            }
         }
     }
 

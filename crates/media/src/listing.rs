@@ -28,6 +28,8 @@ pub(crate) mod word {
     pub(crate) const STATUS: Field = 6;
     /// StorageRegion.
     pub(crate) const REGION: Field = 7;
+    /// The StreamId of a live recording.
+    pub(crate) const STREAM: Field = 8;
 }
 
 /// Fields of texts.
@@ -71,6 +73,7 @@ pub(crate) fn of(media: &Media) -> Listing {
         (word::REGION, media.region.clone()),
     ];
     words.extend(category.map(|category| (word::CATEGORY, category.name().to_owned())));
+    words.extend(media.source.stream().map(|stream| (word::STREAM, stream.to_owned())));
     words.extend(media.tags.iter().map(|tag| (word::TAG, tag.clone())));
     let bytes = i64::try_from(media.bytes).unwrap_or(i64::MAX);
     let mut texts = vec![(text::NAME, folded(&media.about.name))];

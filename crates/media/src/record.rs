@@ -83,20 +83,43 @@ pub struct About {
 }
 
 /// What made a media (MediaSourceData.SourceType).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// An upload or a pull.
     Upload,
-    /// A clip, of other media or of a live recording.
+    /// A clip of other media.
     VideoProcessing,
+    /// A clip of a live recording. The documentation calls recordings, also those for time shift,
+    /// `Record`, clips `VideoProcessing`, and this kind neither; only `Record` comes with the stream.
+    Record(LiveRecord),
+}
+
+/// What of a live stream a clip holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LiveRecord {
+    /// Its StreamId.
+    pub stream: String,
+    /// When its first segment begins.
+    pub start: Timestamp,
+    /// When its last segment ends.
+    pub end: Timestamp,
 }
 
 impl Source {
     /// As the API names it.
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Upload => "Upload",
             Self::VideoProcessing => "VideoProcessing",
+            Self::Record(_) => "Record",
+        }
+    }
+
+    /// The StreamId of what was recorded; none: it is no recording.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        match self {
+            Self::Record(record) => Some(&record.stream),
+            Self::Upload | Self::VideoProcessing => None,
         }
     }
 }

@@ -3,15 +3,15 @@
 use model::FileId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wire::event::task::{
-    DynamicRangeInfo, MediaAudioStreamItem, MediaBasicInfo, MediaMetaData, MediaSourceData,
-    MediaVideoStreamItem,
+    DynamicRangeInfo, LiveRecordInfo, MediaAudioStreamItem, MediaBasicInfo, MediaMetaData,
+    MediaSourceData, MediaVideoStreamItem,
 };
 
 use crate::catalogue;
 use crate::classes::Label;
 use crate::listing;
 use crate::probe::{MetaData, VideoStream};
-use crate::record::Media;
+use crate::record::{Media, Source};
 use crate::settings::Settings;
 
 /// What of a key stands in an address as it is; all else is percent-encoded, because some clients take
@@ -49,10 +49,7 @@ pub(crate) fn basic_info(
         cover_url: url_or_empty(settings, &media.bucket, media.cover.as_deref()),
         r#type: media.about.media_type.clone(),
         media_url: url_or_empty(settings, &media.bucket, media.original.as_deref()),
-        source_info: Some(MediaSourceData::new(
-            media.source.name(),
-            media.about.source_context.clone(),
-        )),
+        source_info: Some(source_info(media)),
         storage_region: media.region.clone(),
         storage_path: media
             .about
@@ -65,6 +62,26 @@ pub(crate) fn basic_info(
         category: category.map_or("", catalogue::Category::name).to_owned(),
         status: listing::status(media.forbidden).to_owned(),
         storage_class: "STANDARD".to_owned(),
+    }
+}
+
+/// What made a media. Of a live stream the StreamId is all that is known here: it was pushed elsewhere.
+fn source_info(media: &Media) -> MediaSourceData {
+    let context = media.about.source_context.clone();
+    match &media.source {
+        Source::Record(record) => {
+            let info = LiveRecordInfo {
+                domain: String::new(),
+                path: String::new(),
+                stream_id: record.stream.clone(),
+                record_start_time: record.start,
+                record_end_time: record.end,
+            };
+            MediaSourceData::recorded(context, info)
+        }
+        source @ (Source::Upload | Source::VideoProcessing) => {
+            MediaSourceData::new(source.name(), context)
+        }
     }
 }
 

@@ -106,7 +106,6 @@ impl Library {
             !values.is_empty() && !values.iter().any(|other| other == value)
         };
         if request.beyond
-            || !request.stream_ids.is_empty()
             || lacks(&request.storage_classes, STANDARD)
             || lacks(&request.review_results, NOT_MODERATED)
         {
@@ -123,10 +122,11 @@ impl Library {
         }
         let types: Vec<String> =
             request.media_types.iter().map(|value| value.to_ascii_lowercase()).collect();
-        let words: [(Field, &[String]); 6] = [
+        let words: [(Field, &[String]); 7] = [
             (word::TAG, &request.tags),
             (word::CATEGORY, &request.categories),
             (word::SOURCE, &request.source_types),
+            (word::STREAM, &request.stream_ids),
             (word::MEDIA_TYPE, &types),
             (word::STATUS, &request.status),
             (word::REGION, &request.storage_regions),

@@ -17,7 +17,7 @@ use crate::hls;
 use crate::library::{Library, ROUNDS};
 use crate::playlist::{self, Playlist, path};
 use crate::probe::MetaData;
-use crate::record::{self, About, Copying, Hold, Media, Object, Origin, Path, Source};
+use crate::record::{self, About, Copying, Hold, Media, Object, Origin, Path};
 use crate::task::{self, Task, TaskType, Work};
 use crate::writing::Reserved;
 use crate::{place, random, render};
@@ -83,7 +83,7 @@ impl Library {
                 storage_path: (application.naming == Naming::Path).then(|| playlist.clone()),
                 ..about.clone()
             },
-            source: Source::VideoProcessing,
+            source: wanted.source(taken),
             description: String::new(),
             tags: Vec::new(),
             forbidden: taken.iter().any(|taken| taken.input.forbidden),

@@ -109,6 +109,13 @@ pub(crate) fn stretches(list: &MediaPlaylist) -> Vec<LiveRealTimeClipSegment> {
     found
 }
 
+/// When segments that have their times begin and end together; none: there are none.
+pub(crate) fn span(list: &MediaPlaylist) -> Option<(Timestamp, Timestamp)> {
+    let all = stretches(list);
+    let start = all.iter().map(|stretch| stretch.start_time).min()?;
+    Some((start, all.iter().map(|stretch| stretch.end_time).max()?))
+}
+
 /// The playlist of recorded segments.
 fn playlist(footage: &[Footage]) -> MediaPlaylist {
     MediaPlaylist {

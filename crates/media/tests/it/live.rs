@@ -10,9 +10,10 @@ use std::time::Duration;
 use egress::{Client, Limits, SystemResolver, Tls};
 use media::{ClipError, LiveClipped, LiveError, Recorder};
 use model::{EventKind, Timestamp};
+use serde_json::json;
 use tempfile::TempDir;
 use testkit::until::until;
-use wire::action::{LiveRealTimeClip, Persistence};
+use wire::action::{LiveRealTimeClip, MediaSearch, Persistence};
 
 use crate::clips::{bytes, kinds, plays, served};
 use crate::hls::make;
@@ -174,8 +175,26 @@ async fn is_recorded(options: &str) {
     assert_eq!(kinds(&world).await, [EventKind::NewFileUpload, EventKind::PersistenceComplete]);
     let events = world.events().await;
     assert_eq!(events[0].1["PersistenceSource"], "LiveRealTimeClip");
-    assert_eq!(events[1].1["MediaBasicInfo"]["SourceInfo"]["SourceContext"], "match");
-    assert_eq!(events[1].1["MediaBasicInfo"]["SourceInfo"]["SourceType"], "VideoProcessing");
+    let told = &events[1].1["MediaBasicInfo"]["SourceInfo"];
+    let at = |ms: i64| Timestamp(START + ms).to_string();
+    let info = json!({
+        "Domain": "",
+        "Path": "",
+        "StreamId": ID,
+        "RecordStartTime": at(0),
+        "RecordEndTime": at(3_000),
+    });
+    assert_eq!((&told["SourceContext"], &told["SourceType"]), (&json!("match"), &json!("Record")));
+    assert_eq!(told["LiveRecordInfo"], info, "the span of what is in the clip");
+    for (stream, count) in [(ID, 1), ("camera-2", 0)] {
+        let search = MediaSearch { stream_ids: vec![stream.to_owned()], ..MediaSearch::default() };
+        let found = world.library.search(APP, &search).await.unwrap();
+        assert_eq!(found.media_info_set.len(), count, "{stream}");
+        for media in found.media_info_set {
+            let media = serde_json::to_value(media).unwrap();
+            assert_eq!(media["BasicInfo"]["SourceInfo"]["LiveRecordInfo"], info);
+        }
+    }
     assert!(served(&world, &passing.url).await.is_none());
     drop(worker);
     let world = world.restart().await;

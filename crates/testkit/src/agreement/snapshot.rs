@@ -21,7 +21,7 @@ const PAGE: usize = 1_000;
 pub(super) struct Media {
     pub original: Option<String>,
     pub cover: Option<String>,
-    pub source: String,
+    pub source: Value,
 }
 
 #[derive(Debug, Deserialize)]

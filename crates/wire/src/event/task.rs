@@ -96,7 +96,7 @@ pub struct MediaSourceData {
     pub source_type: String,
     /// The SourceContext given at upload.
     pub source_context: String,
-    live_record_info: Option<Never>,
+    live_record_info: Option<LiveRecordInfo>,
     trtc_record_info: Option<Never>,
     web_page_record_info: Option<Never>,
 }
@@ -112,6 +112,30 @@ impl MediaSourceData {
             web_page_record_info: None,
         }
     }
+
+    /// A live stream that was recorded. The documentation says that `info` comes with the type
+    /// `Record`.
+    pub fn recorded(source_context: impl Into<String>, info: LiveRecordInfo) -> Self {
+        Self { live_record_info: Some(info), ..Self::new("Record", source_context) }
+    }
+}
+
+/// LiveRecordInfo: what of a live stream was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LiveRecordInfo {
+    /// The domain of the live stream; empty: none is known.
+    pub domain: String,
+    /// The path of the live stream; empty: none is known.
+    pub path: String,
+    /// The stream.
+    pub stream_id: String,
+    /// When what was recorded begins.
+    #[serde(serialize_with = "text::display")]
+    pub record_start_time: Timestamp,
+    /// When it ends.
+    #[serde(serialize_with = "text::display")]
+    pub record_end_time: Timestamp,
 }
 
 /// MediaMetaData: what a probe finds in a file.

@@ -8,6 +8,7 @@
 //! that a target could abuse. Each is checked like the first URL, and none leads from https to http.
 //! Deliberately absent: decompression (a file is wanted as it is), cookies, caches.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct Fetch {
     pub url: Url,
     /// From where on, if a part is there already.
     pub resume: Option<Resume>,
+    /// Which bytes of it, if not all. With these nothing is resumed.
+    pub part: Option<RangeInclusive<u64>>,
     /// The application that chose the URL.
     pub owner: Option<u64>,
     /// How patient to be.
@@ -159,7 +162,7 @@ impl Client {
         let request = Request {
             method: Method::GET,
             url: url.clone(),
-            headers: headers(fetch.resume.as_ref())?,
+            headers: headers(fetch)?,
             body: Bytes::new(),
             pace: None,
             owner: fetch.owner,
@@ -178,11 +181,15 @@ impl Client {
         fetch: &Fetch,
     ) -> Result<Download<'_>, FetchError> {
         let (head, body) = response.into_parts();
-        let start = match (head.status, &fetch.resume) {
-            (StatusCode::OK, _) => 0,
-            (StatusCode::PARTIAL_CONTENT, Some(resume)) => {
+        let part = fetch.part.as_ref().map(|part| *part.start());
+        let wanted = part.or(fetch.resume.as_ref().map(|resume| resume.start));
+        let start = match (head.status, wanted) {
+            // the whole file, where its beginning was wanted, begins with that
+            (StatusCode::OK, _) if part.is_none_or(|start| start == 0) => 0,
+            (StatusCode::OK, _) => return Err(FetchError::Range),
+            (StatusCode::PARTIAL_CONTENT, Some(wanted)) => {
                 let range = header(&head.headers, &CONTENT_RANGE).and_then(first_of_range);
-                range.filter(|start| *start == resume.start).ok_or(FetchError::Range)?
+                range.filter(|start| *start == wanted).ok_or(FetchError::Range)?
             }
             (other, _) => return Err(FetchError::Status(other.as_u16())),
         };
@@ -192,7 +199,8 @@ impl Client {
         }
         // from here on whoever fetches counts
         wire.meter.grant(u64::MAX);
-        let total = body.size_hint().exact().map(|rest| start.saturating_add(rest));
+        let rest = body.size_hint().exact().filter(|_| part.is_none());
+        let total = rest.map(|rest| start.saturating_add(rest));
         Ok(Download {
             url,
             start,
@@ -267,11 +275,14 @@ fn redirected(url: &Url, response: &Response<Incoming>) -> Result<Option<Url>, F
     Ok(Some(next))
 }
 
-fn headers(resume: Option<&Resume>) -> Result<HeaderMap, FetchError> {
+fn headers(fetch: &Fetch) -> Result<HeaderMap, FetchError> {
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(resume) = resume {
+    if let Some(part) = &fetch.part {
+        let range = HeaderValue::try_from(format!("bytes={}-{}", part.start(), part.end()));
+        headers.insert(RANGE, range.map_err(|_bad| FetchError::Range)?);
+    } else if let Some(resume) = &fetch.resume {
         let range = HeaderValue::try_from(format!("bytes={}-", resume.start));
         let validator = HeaderValue::try_from(resume.validator.as_str());
         // what came as a header can be one

@@ -1,5 +1,6 @@
 //! Downloads: bodies of any length, the way there through redirects, and connections for more than one.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ fn fetch(url: &str) -> Fetch {
     Fetch {
         url: Url::parse(url).unwrap(),
         resume: None,
+        part: None,
         owner: Some(1),
         patience: Patience {
             head: Duration::from_secs(5),
@@ -99,6 +101,31 @@ async fn the_rest_of_a_file_is_asked_for_with_its_validator() {
     .await;
     let error = whole(&client, &Fetch { resume: Some(other), ..fetch(&receiver.url()) }).await;
     assert!(matches!(error, Err(FetchError::Range)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_that_part_or_nothing() {
+    let told = async |head: &'static str, part: RangeInclusive<u64>| {
+        let receiver = Receiver::start(move |mut stream, _| async move {
+            let request = read_request(&mut stream).await.to_lowercase();
+            assert!(
+                request.contains("range: bytes=") && !request.contains("if-range"),
+                "{request}"
+            );
+            write(&mut stream, format!("HTTP/1.1 {head}\r\n\r\n56789").as_bytes()).await;
+        })
+        .await;
+        let part = Fetch { part: Some(part), ..fetch(&receiver.url()) };
+        whole(&client(loopback()), &part).await
+    };
+    let partial = "206 Partial Content\r\nContent-Length: 5\r\nContent-Range: bytes 5-9/10";
+    assert_eq!(told(partial, 5..=9).await.unwrap(), b"56789");
+    let all = "200 OK\r\nContent-Length: 5";
+    assert_eq!(told(all, 0..=4).await.unwrap(), b"56789");
+    for (head, part) in [(all, 5..=9), (partial, 4..=9), (partial, 0..=4)] {
+        let error = told(head, part).await;
+        assert!(matches!(error, Err(FetchError::Range)), "{head}: {error:?}");
+    }
 }
 
 /// A redirect is a new target: what may not be called may not be redirected to.

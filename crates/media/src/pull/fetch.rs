@@ -350,6 +350,7 @@ impl<'a> Fetcher<'a> {
         let fetch = Fetch {
             url: url.clone(),
             resume: resume.clone(),
+            part: None,
             owner: Some(self.key.app.0),
             patience: self.library.settings.pull.patience,
             deadline: self.deadline,

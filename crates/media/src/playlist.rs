@@ -18,17 +18,20 @@ mod key;
 mod parse;
 pub mod path;
 mod rewrite;
+mod tag;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Timestamp, limits};
+use serde::{Deserialize, Serialize};
 
-pub use key::{Key, KeyPlace, Method};
+pub use key::{IDENTITY, Key, KeyPlace, Method};
 pub use parse::parse;
 pub use path::PathError;
 pub(crate) use rewrite::rewrite;
+pub use tag::with_reference;
 
 /// A playlist of either kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +43,7 @@ pub enum Playlist {
 }
 
 /// A file that a playlist names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// As it is written.
     pub uri: String,
@@ -53,11 +56,27 @@ pub struct Reference {
 pub struct MasterPlaylist {
     /// Variants and renditions in their order; one may stand twice.
     pub playlists: Vec<Reference>,
+    /// The variants among them, in their order.
+    pub variants: Vec<Variant>,
+    /// The groups of audio renditions that are playlists of their own, for which a player takes the sound
+    /// from there.
+    pub audio_groups: HashSet<String>,
     /// The paths of those among them that are for searching, not for watching: key frames or
     /// thumbnails only.
     pub previews: HashSet<String>,
     /// Whatever else it names: keys and session data inside the tree.
     pub others: Vec<Reference>,
+}
+
+/// A variant: EXT-X-STREAM-INF and the line behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Its playlist.
+    pub file: Reference,
+    /// BANDWIDTH in bits a second; 0 if it is not said.
+    pub bandwidth: u64,
+    /// AUDIO: the group of renditions that it is played with.
+    pub audio: Option<String>,
 }
 
 /// A playlist of segments.
@@ -101,7 +120,7 @@ pub struct Segment {
 }
 
 /// A part of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ByteRange {
     /// The first byte.
     pub start: u64,
@@ -182,6 +201,12 @@ impl Playlist {
 }
 
 impl MasterPlaylist {
+    /// The variants that need no second playlist for their sound.
+    pub fn self_contained(&self) -> impl DoubleEndedIterator<Item = &Variant> {
+        let is_apart = |group: &String| self.audio_groups.contains(group);
+        self.variants.iter().filter(move |variant| !variant.audio.as_ref().is_some_and(is_apart))
+    }
+
     /// What [`Playlist::files`] tells.
     pub fn files(&self) -> Vec<&str> {
         let mut files = Files::default();

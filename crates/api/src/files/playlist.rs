@@ -4,20 +4,19 @@
 //! get one, in the answer and nowhere else. Each is signed for its own directory, which may lie below. A
 //! preview (`exper`) ends where its seconds are up; what it names may be had whole.
 //!
-//! Whoever uploads a playlist must not be given signatures for what is none of theirs: comments, which no
-//! player reads and no check of an upload either, are left as they are, and so are whole paths and URLs (a
-//! key may be named by any) and what climbs out of the bucket.
+//! Whoever uploads a playlist must not be given signatures for what is none of theirs: what a tag names is
+//! what was checked when the playlist was uploaded ([`playlist::with_reference`]), and whole paths and URLs
+//! (a key may be named by any) and what climbs out of the bucket are left as they are.
 //!
 //! Deliberately absent: checking what a playlist says. What else is named in one that was uploaded is a
 //! relative path.
 
+use media::playlist;
 use sign::hotlink::Hotlink;
 
 use super::signed::{Signed, is_playlist};
 
 const COMMENT: char = '#';
-const TAG: &str = "#EXT";
-const URI: &str = "URI=\"";
 const LENGTH: &str = "#EXTINF:";
 const END: &str = "#EXT-X-ENDLIST\n";
 
@@ -28,17 +27,16 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>) -> String {
     let (mut played, mut length) = (0.0, 0.0);
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.split_inclusive('\n') {
-        let content = line.trim_end_matches(['\n', '\r']);
-        let end = line.get(content.len()..).unwrap_or_default();
+        let end = line.get(line.trim_end_matches(['\n', '\r']).len()..).unwrap_or_default();
+        let content = line.trim();
         if let Some(seconds) = content.strip_prefix(LENGTH) {
             length = seconds.split(',').next().and_then(|s| s.trim().parse().ok()).unwrap_or(0.0);
             out.push_str(line);
-        } else if content.starts_with(COMMENT) && !content.starts_with(TAG) {
-            out.push_str(line);
-        } else if content.starts_with(TAG) {
-            names.tag(content, &mut out);
+        } else if content.starts_with(COMMENT) {
+            let tag = playlist::with_reference(content, |uri| names.uri(uri));
+            out.push_str(tag.as_deref().unwrap_or(content));
             out.push_str(end);
-        } else if content.trim().is_empty() {
+        } else if content.is_empty() {
             out.push_str(line);
         } else {
             out.push_str(&names.uri(content));
@@ -63,20 +61,6 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// A tag with the names in its attributes.
-    fn tag(&self, line: &str, out: &mut String) {
-        let mut rest = line;
-        while let Some((before, after)) = rest.split_once(URI) {
-            let Some((uri, behind)) = after.split_once('"') else { break };
-            out.push_str(before);
-            out.push_str(URI);
-            out.push_str(&self.uri(uri));
-            out.push('"');
-            rest = behind;
-        }
-        out.push_str(rest);
-    }
-
     fn uri(&self, uri: &str) -> String {
         let path = uri.split(['?', '#']).next().unwrap_or_default();
         let Some(full) = self.path(path) else { return uri.to_owned() };
@@ -167,6 +151,23 @@ mod tests {
         let text = "#EXTM3U\n# URI=\"0.ts\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"http://h:1/media/b-2/k/s.mp4\"\n\
                     #EXTINF:4,\n../../../b-2/k/s.mp4\n#EXTINF:4,\n/media/b-2/k/s.mp4\n#EXTINF:4,\n/media/b-10/s.mp4\n";
         assert_eq!(signed(text, ""), text);
+    }
+
+    #[test]
+    fn what_no_check_has_seen_is_not_signed() {
+        for line in [
+            "#EXT-X-ODD:A,URI=\"../f/0.ts\"",
+            "#EXT-X-ODD:URI=\"a\",URI=\"../f/0.ts\"",
+            "#EXT-X-STREAM-INF:BANDWIDTH=1,URI=\"../f/0.ts\"",
+            "#EXT-X-DATERANGE:ID=\"a\",X-ASSET-URI=\"../f/0.ts\"",
+            "#EXT-X-ENDLIST:URI=\"../f/0.ts\"",
+            "#EXTRA URI=\"../f/0.ts\"",
+        ] {
+            assert_eq!(signed(&format!("#EXTM3U\n{line}\n"), ""), format!("#EXTM3U\n{line}\n"));
+        }
+        let unquoted = signed("#EXTM3U\n  #EXT-X-MAP:URI=i.mp4\n", "");
+        let uri = unquoted.split('"').nth(1).unwrap();
+        assert!(uri.starts_with("i.mp4?") && query(uri).verify(KEY, DIR), "{unquoted}");
     }
 
     #[test]

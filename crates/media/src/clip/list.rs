@@ -14,13 +14,11 @@ use std::time::Duration;
 use model::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::playlist::{ByteRange, Key, KeyPlace, Map, MediaPlaylist, Method, Segment};
+use crate::playlist::{ByteRange, IDENTITY, Key, KeyPlace, Map, MediaPlaylist, Method, Segment};
 
 /// What a path in a reference need not hide: letters, digits, and what RFC 3986 reserves for nobody.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-/// KEYFORMAT of a key that is 16 bytes in a file.
-const IDENTITY: &str = "identity";
 
 /// Segments of one playlist, and where its files are from the new one.
 pub(crate) struct Run<'a> {
@@ -90,7 +88,7 @@ pub(crate) fn date_of(list: &MediaPlaylist, index: usize) -> Option<Timestamp> {
 /// The least EXT-X-VERSION that says it all, and no less than the sources say.
 fn version(runs: &[Run<'_>]) -> u64 {
     let of_segment = |segment: &Segment| {
-        let foreign = segment.keys.iter().any(|key| key.format != IDENTITY);
+        let foreign = segment.keys.iter().any(|k| k.format != IDENTITY || k.versions.is_some());
         let keys = if foreign { 5 } else { 2 };
         let map = if segment.map.is_some() { 6 } else { 1 };
         let range = if segment.range.is_some() { 4 } else { 1 };
@@ -109,6 +107,7 @@ struct Stated {
     method: String,
     uri: String,
     format: String,
+    versions: Option<String>,
     iv: Option<[u8; 16]>,
 }
 
@@ -201,8 +200,11 @@ impl Writer {
                 IDENTITY => String::new(),
                 other => format!(",KEYFORMAT=\"{other}\""),
             };
-            let (method, uri) = (&key.method, &key.uri);
-            self.line(format_args!("#EXT-X-KEY:METHOD={method},URI=\"{uri}\"{iv}{format}"));
+            let versions = key.versions.as_ref();
+            let versions = versions.map(|list| format!(",KEYFORMATVERSIONS=\"{list}\""));
+            let (method, uri, versions) = (&key.method, &key.uri, versions.unwrap_or_default());
+            let attributes = format!("METHOD={method},URI=\"{uri}\"{iv}{format}{versions}");
+            self.line(format_args!("#EXT-X-KEY:{attributes}"));
         }
         self.keys = wanted;
     }
@@ -218,10 +220,8 @@ fn stated(run: &Run<'_>, key: &Key, sequence: Option<u64>) -> Stated {
         Method::Aes128 => "AES-128".to_owned(),
         Method::Samples(other) => other.clone(),
     };
-    // other formats carry the IV with the licence
-    let implied = sequence.filter(|_| key.format == IDENTITY && method != "SAMPLE-AES-CTR");
-    let iv = key.iv.or_else(|| implied.map(|number| u128::from(number).to_be_bytes()));
-    Stated { method, uri, format: key.format.clone(), iv }
+    let (format, versions) = (key.format.clone(), key.versions.clone());
+    Stated { method, uri, format, versions, iv: key.iv_of(sequence) }
 }
 
 /// A time to the millisecond.

@@ -12,9 +12,10 @@ use model::{Timestamp, limits};
 use super::attributes::Attributes;
 use super::key::{Key, KeyError};
 use super::path::PathError;
+use super::tag;
 use super::{
     ByteRange, Map, MasterPlaylist, MediaPlaylist, Playlist, PlaylistError, Problem, Reference,
-    Segment,
+    Segment, Variant,
 };
 
 /// Characters of a refused reference that its error repeats.
@@ -45,8 +46,8 @@ struct Reader<R> {
     media: MediaPlaylist,
     /// What tags of either kind name besides; of which kind the playlist is may show later only.
     others: Vec<Reference>,
-    /// EXT-X-STREAM-INF was read, its reference not yet.
-    awaits_variant: bool,
+    /// EXT-X-STREAM-INF was read, its reference not yet: BANDWIDTH and AUDIO.
+    awaits_variant: Option<(u64, Option<String>)>,
     next: Next,
     map: Option<Arc<Map>>,
     keys: Arc<[Key]>,
@@ -80,7 +81,7 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
                 others: Vec::new(),
             },
             others: Vec::new(),
-            awaits_variant: false,
+            awaits_variant: None,
             next: Next::default(),
             map: None,
             keys: Arc::new([]),
@@ -113,7 +114,7 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
     }
 
     fn finish(&mut self) -> Result<Playlist, Problem> {
-        if self.awaits_variant {
+        if self.awaits_variant.is_some() {
             return Err(Problem::NoReference("#EXT-X-STREAM-INF"));
         }
         if self.next.info.is_some() {
@@ -129,17 +130,23 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
     }
 
     fn tag(&mut self, tag: &str) -> Result<(), Problem> {
-        let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+        let (name, value) = tag::split(tag);
         match name {
             "EXT-X-STREAM-INF" => {
                 self.begin_master()?;
-                attributes(name, value)?;
-                self.awaits_variant = true;
+                let attributes = attributes(name, value)?;
+                let bandwidth = attributes.get("BANDWIDTH").and_then(|text| text.parse().ok());
+                let audio = attributes.get("AUDIO").map(str::to_owned);
+                self.awaits_variant = Some((bandwidth.unwrap_or(0), audio));
             }
             "EXT-X-MEDIA" | "EXT-X-I-FRAME-STREAM-INF" | "EXT-X-IMAGE-STREAM-INF" => {
                 self.begin_master()?;
-                if let Some(uri) = attributes(name, value)?.get("URI") {
+                let attributes = attributes(name, value)?;
+                if let Some(uri) = attributes.get("URI") {
                     let reference = self.resolved(uri)?;
+                    let group = attributes.get("GROUP-ID");
+                    let group = group.filter(|_| attributes.get("TYPE") == Some("AUDIO"));
+                    self.master.audio_groups.extend(group.map(str::to_owned));
                     if name != "EXT-X-MEDIA" {
                         self.master.previews.insert(reference.path.clone());
                     }
@@ -204,16 +211,13 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
                 self.next.gap = true;
             }
             "EXT-X-PROGRAM-DATE-TIME" => self.next.date = Timestamp::parse_iso(value.trim()),
-            _ if name.starts_with("EXT") => self.other_tag(value)?,
-            // a comment
-            _ => {}
+            _ => self.other_tag(name, value)?,
         }
         Ok(())
     }
 
-    fn other_tag(&mut self, value: &str) -> Result<(), Problem> {
-        let named = Attributes::parse(value).and_then(|attributes| attributes.get("URI"));
-        if let Some(uri) = named {
+    fn other_tag(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        if let Some((_, uri)) = tag::reference(name, value) {
             let reference = self.resolved(uri)?;
             self.others.push(reference);
             check_count(self.others.len())?;
@@ -222,9 +226,10 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
     }
 
     fn reference(&mut self, uri: &str) -> Result<(), Problem> {
-        if mem::take(&mut self.awaits_variant) {
-            let reference = self.resolved(uri)?;
-            self.master.playlists.push(reference);
+        if let Some((bandwidth, audio)) = self.awaits_variant.take() {
+            let file = self.resolved(uri)?;
+            self.master.playlists.push(file.clone());
+            self.master.variants.push(Variant { file, bandwidth, audio });
             return check_count(self.master.playlists.len());
         }
         let next = mem::take(&mut self.next);
@@ -274,10 +279,8 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
     /// The key of a tag; none: METHOD=NONE.
     fn key(&self, name: &str, value: &str) -> Result<Option<Key>, Problem> {
         let attributes = attributes(name, value)?;
-        if attributes.get("METHOD") == Some("NONE") {
-            return Ok(None);
-        }
-        Key::read(&attributes, &self.resolve).map(Some).map_err(|error| match error {
+        let key = Key::read(&attributes, &self.resolve);
+        key.map_err(|error| match error {
             KeyError::Reference(uri, reason) => refused(&uri, reason),
             KeyError::Attributes => Problem::Attributes(format!("#{name}")),
         })

@@ -16,6 +16,9 @@ pub enum PathError {
     /// It has a scheme or a host.
     #[error("it is a URL; only relative paths may be named")]
     Url,
+    /// It has a scheme that is not followed.
+    #[error("it is a URL of another kind than http and https")]
+    Scheme,
     /// It begins at the root.
     #[error("it is an absolute path; only relative paths may be named")]
     Absolute,

@@ -4,7 +4,7 @@
 //! name files which are neither playlists, segments, maps nor keys are left out, because what a player
 //! does with them is not known here: hints at segments to come, reports, session data.
 
-use super::attributes::Attributes;
+use super::tag;
 
 /// Tags whose URI is exchanged.
 const KEPT: [&str; 5] =
@@ -39,16 +39,12 @@ pub(crate) fn rewrite(text: &str, end: bool, to: impl Fn(&str) -> Option<String>
 
 /// A tag's line; none: it is left out.
 fn tag_line(tag: &str, to: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+    let (name, value) = tag::split(tag);
     let whole = || Some(format!("#{tag}"));
     if GROWING.contains(&name) {
         return None;
     }
-    if !name.starts_with("EXT") || matches!(name, "EXTINF" | "EXT-X-STREAM-INF") {
-        return whole();
-    }
-    let Some(attributes) = Attributes::parse(value) else { return whole() };
-    let Some(uri) = attributes.get("URI") else { return whole() };
+    let Some((attributes, uri)) = tag::reference(name, value) else { return whole() };
     if !KEPT.contains(&name) {
         return None;
     }

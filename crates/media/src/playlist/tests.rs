@@ -1,12 +1,14 @@
 //! Playlists of both kinds, what their tags carry along, and what refuses them.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::{
     ByteRange, KeyPlace, MasterPlaylist, MediaPlaylist, Method, PathError, Playlist, Problem,
-    parse, path,
+    parse, path, rewrite, with_reference,
 };
 
 fn read(text: &str) -> Result<Playlist, super::PlaylistError> {
@@ -128,6 +130,7 @@ fn every_reference_of_every_tag_must_be_inside() {
             format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"\n"),
             format!("#EXT-X-RENDITION-REPORT:URI=\"{uri}\"\n"),
             format!("#EXT-X-NEW-TAG:A=\"b\",URI=\"{uri}\"\n"),
+            format!("#EXT-X-NEW-TAG:URI={uri}\n"),
             format!("#EXT-X-BROKEN:###\n#EXTINF:1,\n{uri}\n"),
         ] {
             let error = read(&format!("#EXTM3U\n{text}")).unwrap_err();
@@ -136,8 +139,10 @@ fn every_reference_of_every_tag_must_be_inside() {
     }
     // a key may be elsewhere, but a path of a key is a path like any other
     for uri in ["/etc/passwd", "../a"] {
-        let text = format!("#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"\n");
-        assert!(matches!(read(&text).unwrap_err().problem, Problem::Reference { .. }), "{uri}");
+        for method in ["AES-128", "NONE"] {
+            let text = format!("#EXTM3U\n#EXT-X-KEY:METHOD={method},URI=\"{uri}\"\n");
+            assert!(matches!(read(&text).unwrap_err().problem, Problem::Reference { .. }), "{uri}");
+        }
     }
 }
 
@@ -202,6 +207,13 @@ fn line() -> impl Strategy<Value = String> {
         "#EXT-X-I-FRAME-STREAM-INF:URI=\"i.m3u8\"",
         "#EXT-X-MEDIA-SEQUENCE:18446744073709551615",
         "#EXT-X-PART:URI=\"p\"",
+        "#EXT-X-ODD:A,URI=\"odd\"",
+        "#EXT-X-ODD:URI=plain",
+        "#EXT-X-KEY:METHOD=NONE,URI=\"none\"",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1,URI=\"variant\"",
+        "#EXT-X-DATERANGE:ID=\"a\",X-ASSET-URI=\"asset\"",
+        "#EXT-X-ENDLIST:URI=\"end\"",
+        "#EXT-X-PROGRAM-DATE-TIME:URI=\"date\"",
         "a.ts",
         "b/../c.ts",
         "../d.ts",
@@ -214,6 +226,28 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// What is exchanged in a playlist, or signed, was looked at when it was read.
+    #[test]
+    fn every_reference_that_is_seen_was_checked(lines in prop::collection::vec(line(), 0..30)) {
+        let text = format!("#EXTM3U\n{}", lines.join("\n"));
+        let checked = RefCell::new(HashSet::new());
+        let resolve = |uri: &str| {
+            checked.borrow_mut().insert(uri.to_owned());
+            Ok(uri.to_owned())
+        };
+        if parse(&text, resolve).is_ok() {
+            let checked = checked.borrow();
+            let see = |uri: &str| {
+                assert!(checked.contains(uri), "{uri} of {text}");
+                uri.to_owned()
+            };
+            for line in text.lines().map(str::trim) {
+                let _exchanged = with_reference(line, see);
+            }
+            let _rewritten = rewrite(&text, true, |uri| Some(see(uri)));
+        }
+    }
+
     #[test]
     fn whatever_is_written_names_only_what_is_inside(lines in prop::collection::vec(line(), 0..30)) {
         let text = format!("#EXTM3U\n{}", lines.join("\n"));

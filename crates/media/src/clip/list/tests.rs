@@ -43,7 +43,8 @@ fn key(key: &Key, prefix: &str, sequence: Option<u64>) -> String {
         KeyPlace::Elsewhere(url) => url.clone(),
     };
     let implied = sequence.filter(|_| key.format == IDENTITY).map(|n| u128::from(n).to_be_bytes());
-    format!("{:?} {place} {} {:?}", key.method, key.format, key.iv.or(implied))
+    let (method, format, versions) = (&key.method, &key.format, &key.versions);
+    format!("{method:?} {place} {format} {versions:?} {:?}", key.iv.or(implied))
 }
 
 fn effective(list: &MediaPlaylist, range: Range<usize>, prefix: &str) -> Vec<Effective> {
@@ -78,16 +79,19 @@ fn keys() -> impl Strategy<Value = Arc<[Key]>> {
         Just(KeyPlace::Elsewhere("https://keys.example/1?a=b".to_owned())),
     ];
     let iv = prop::option::of(any::<[u8; 16]>());
-    let plain = (place, iv).prop_map(|(place, iv)| Key {
+    let versions = prop::option::weighted(0.2, Just("1/2".to_owned()));
+    let plain = (place, versions, iv).prop_map(|(place, versions, iv)| Key {
         method: Method::Aes128,
         place,
         format: IDENTITY.to_owned(),
+        versions,
         iv,
     });
     let licence = Just(Key {
         method: Method::Samples("SAMPLE-AES".to_owned()),
         place: KeyPlace::Elsewhere("skd://licence".to_owned()),
         format: "com.apple.streamingkeydelivery".to_owned(),
+        versions: Some("1".to_owned()),
         iv: None,
     });
     (prop::option::of(plain), prop::option::weighted(0.3, licence))

@@ -64,6 +64,8 @@ pub struct Library {
     pub(crate) sweeping: tokio::sync::Mutex<()>,
     /// Held by whoever copies clips.
     pub(crate) copying: tokio::sync::Mutex<()>,
+    /// Held by whoever registers a live stream.
+    pub(crate) registering: tokio::sync::Mutex<()>,
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) expiry: Mutex<Expiry>,
     /// What the time of used signatures is measured by.
@@ -114,6 +116,7 @@ impl Library {
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),
             copying: tokio::sync::Mutex::default(),
+            registering: tokio::sync::Mutex::default(),
             sessions: Mutex::default(),
             expiry,
             spent: spent::hindsight(),

@@ -17,6 +17,9 @@ pub(crate) mod follow;
 pub(crate) mod footage;
 mod recorder;
 mod source;
+mod taking;
+mod trimming;
+mod variant;
 
 use model::{AppId, Application, ApplicationStatus, FileId, Timestamp, limits};
 use queue::{Commit, RecordKey, RecordKind, RecordPut, RecordQuery};
@@ -44,6 +47,8 @@ pub(crate) struct Stream {
     pub directory: String,
     /// Where the playlist is: a URL, or the path of a file.
     pub playlist: String,
+    /// What leads to the playlist that is recorded, if that is one of several in it.
+    pub variant: Option<String>,
     /// When it was registered.
     pub created: Timestamp,
     /// How far it has come.
@@ -89,13 +94,15 @@ impl Library {
         source::Place::read(playlist, &self.settings.live)?;
         let app = application.id;
         let key = stream_key(app, id);
+        // who counts the streams must not count while another is about to be one
+        let _counting = self.registering.lock().await;
         for _ in 0..ROUNDS {
             let found: Option<(Stream, u64)> = self.one(key.clone()).await?;
             let (stream, version) = match found {
                 Some((stream, version)) => {
-                    let playlist = playlist.to_owned();
-                    let ended = false;
-                    (Stream { playlist, ended, ..stream }, Some(version))
+                    let variant = stream.variant.clone().filter(|_| stream.playlist == playlist);
+                    let (playlist, ended) = (playlist.to_owned(), false);
+                    (Stream { playlist, variant, ended, ..stream }, Some(version))
                 }
                 None => (self.new_stream(app, playlist).await?, None),
             };
@@ -122,6 +129,7 @@ impl Library {
             directory: place::directory(app, &region, file).map_err(Fault::from)?,
             region,
             playlist: playlist.to_owned(),
+            variant: None,
             created: self.now(),
             reached: Reached::default(),
             trouble: String::new(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::{Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::playlist::{MediaPlaylist, Segment};
+use crate::playlist::{ByteRange, MediaPlaylist, Segment};
 
 /// How far the time of a segment may be from where the one before it ended, in ms, if the two are one
 /// run: times are written to the millisecond, durations often to the frame.
@@ -29,8 +29,30 @@ pub(crate) struct Reached {
     pub end: Option<Timestamp>,
     /// How many were recorded.
     pub count: u64,
-    /// The map that was read last: what it is, and where it is kept.
-    pub map: Option<(String, String)>,
+    /// How long they are together, in ms.
+    pub total_ms: u64,
+    /// The map and the keys of the last one.
+    pub shared: Vec<Shared>,
+}
+
+/// A file that segments share: a map or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    /// What the playlist's reference leads to.
+    pub from: String,
+    /// Which bytes of it; none: all.
+    pub range: Option<ByteRange>,
+    /// Where it is kept, in the directory of the recording.
+    pub path: String,
+}
+
+impl Reached {
+    /// The same for another playlist of the stream, whose numbers and references mean nothing here: it
+    /// goes on by time alone.
+    pub(super) fn in_another_playlist(&self) -> Self {
+        let sequence = self.sequence.map(|_| u64::MAX);
+        Self { sequence, uri: String::new(), ..self.clone() }
+    }
 }
 
 /// A segment to be recorded.
@@ -53,12 +75,6 @@ pub(crate) enum Unfit {
     /// A time before 1970.
     #[error("EXT-X-PROGRAM-DATE-TIME lies before 1970")]
     BadDate,
-    /// Its segments are encrypted.
-    #[error("EXT-X-KEY: encrypted segments are not recorded")]
-    Encrypted,
-    /// Its segments are parts of files.
-    #[error("EXT-X-BYTERANGE: segments that are parts of files are not recorded")]
-    Ranges,
     /// A segment that lasts too long.
     #[error("a segment of more than {} s is not recorded", limits::LIVE_SEGMENT_MS_MAX / 1000)]
     TooLong,
@@ -81,12 +97,6 @@ pub(crate) fn new_segments(list: &MediaPlaylist, reached: &Reached) -> Result<Ve
         }
         if at.0 < 0 {
             return Err(Unfit::BadDate);
-        }
-        if segment.keys.iter().next().is_some() {
-            return Err(Unfit::Encrypted);
-        }
-        if segment.range.is_some() || segment.map.as_ref().is_some_and(|map| map.range.is_some()) {
-            return Err(Unfit::Ranges);
         }
         if segment.duration > Duration::from_millis(limits::LIVE_SEGMENT_MS_MAX) {
             return Err(Unfit::TooLong);
@@ -141,8 +151,12 @@ fn first_new(list: &MediaPlaylist, dates: &[Option<Timestamp>], reached: &Reache
     let index = if newest.is_some_and(|newest| newest < end.plus_ms(-STEP_MS)) {
         0
     } else {
-        let is_new = |date: Option<Timestamp>| date.is_some_and(|at| at >= end.plus_ms(-SLACK_MS));
-        dates.iter().copied().position(is_new).unwrap_or(list.segments.len())
+        let is_new = |(segment, date): (&Segment, &Option<Timestamp>)| {
+            // short ones must not count as behind the end only because they end there
+            let half = i64::try_from(segment.duration.as_millis() / 2).unwrap_or(i64::MAX);
+            date.is_some_and(|at| at >= end.plus_ms(-SLACK_MS.min(half)))
+        };
+        list.segments.iter().zip(dates).position(is_new).unwrap_or(list.segments.len())
     };
     First { index, continues: false, breaks: true }
 }
@@ -217,6 +231,14 @@ mod tests {
         assert_eq!(new(&set_back, &reached(9, "9", 6)), [(0, true), (1, false)]);
         let stale = list(0, &[("0", 0), ("1", 2)]);
         assert_eq!(new(&stale, &reached(9, "9", 6)), []);
+        // what looks like the next segment of the same playlist is one of another
+        let other = list(9, &[("9", 4), ("10", 6)]);
+        let before = reached(9, "9", 6);
+        assert_eq!(new(&other, &before), [(1, false)]);
+        assert_eq!(new(&other, &before.in_another_playlist()), [(1, true)]);
+        assert_eq!(new(&list(10, &[("10", 6)]), &before.in_another_playlist()), [(0, true)]);
+        let nothing = Reached::default().in_another_playlist();
+        assert_eq!(new(&other, &nothing), [(0, false), (1, false)]);
     }
 
     #[test]
@@ -233,9 +255,6 @@ mod tests {
     fn what_cannot_be_kept_is_refused() {
         let date = "#EXT-X-PROGRAM-DATE-TIME:2026-11-24T12:00:00Z\n";
         for (text, unfit) in [
-            ("#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2,\na\n", Unfit::Encrypted),
-            ("#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n", Unfit::Ranges),
-            ("#EXT-X-MAP:URI=\"i\",BYTERANGE=\"10@0\"\n#EXTINF:2,\na\n", Unfit::Ranges),
             ("#EXTINF:61,\na\n", Unfit::TooLong),
             ("#EXT-X-PROGRAM-DATE-TIME:1969-11-24T12:00:00Z\n#EXTINF:2,\na\n", Unfit::BadDate),
         ] {

@@ -5,12 +5,13 @@
 //! of the segments that begin between these times, in ms since 1970; like other clips that are not
 //! kept it is stored nowhere.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{AppId, FileId, Timestamp, limits};
-use queue::{RecordKey, RecordKind, RecordPut, RecordQuery};
+use queue::{RecordKey, RecordKind, RecordPut, RecordQuery, Term};
 use serde::{Deserialize, Serialize};
 use wire::action::LiveRealTimeClip;
 use wire::reply::LiveRealTimeClipSegment;
@@ -25,7 +26,7 @@ use crate::hls::{Hls, Named};
 use crate::library::{Library, Served};
 use crate::metadata::MetaDataError;
 use crate::place;
-use crate::playlist::{Map, MediaPlaylist, Reference, Segment};
+use crate::playlist::{Key, Map, MediaPlaylist, Reference, Segment};
 use crate::probe::MetaData;
 use crate::record::{self, Hold, Object, Origin};
 
@@ -45,12 +46,30 @@ pub(crate) struct Footage {
     pub at: Timestamp,
     /// How long it is.
     pub micros: u64,
+    /// How long it and all that was recorded before it are together, in ms.
+    pub until_ms: u64,
     /// Where it is, in the directory of the recording.
     pub path: String,
-    /// Where its initialization is.
-    pub map: Option<String>,
+    /// Its initialization.
+    pub map: Option<KeptMap>,
+    /// How it is encrypted. The files are in the directory of the recording, each IV is said.
+    pub keys: Vec<Key>,
     /// Whether it does not continue the one before it.
     pub breaks: bool,
+}
+
+/// The initialization of recorded segments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptMap {
+    /// Where it is, in the directory of the recording.
+    pub path: String,
+    /// How it is encrypted.
+    pub keys: Vec<Key>,
+}
+
+/// The term by which footage is found that needs a map or a key.
+pub(super) fn shared_term(file: FileId, path: &str) -> Term {
+    Term { name: "shared", value: format!("{file}/{path}") }
 }
 
 /// Which record the footage at a time is.
@@ -61,7 +80,9 @@ pub(crate) fn footage_key(app: AppId, file: FileId, at: Timestamp, number: u64) 
 
 impl Footage {
     pub(crate) fn put(&self, key: RecordKey) -> RecordPut {
-        let terms = vec![record::file_term(self.file)];
+        let shared = self.shared();
+        let shared = shared.into_iter().map(|path| shared_term(self.file, path));
+        let terms = shared.chain([record::file_term(self.file)]).collect();
         RecordPut { key, body: record::body(self), terms, listing: None }
     }
 
@@ -74,10 +95,19 @@ impl Footage {
         self.at.plus_ms(i64::try_from((self.micros + 500) / 1000).unwrap_or(i64::MAX))
     }
 
+    /// The paths of the map and the keys that it needs, each once.
+    pub(super) fn shared(&self) -> BTreeSet<&str> {
+        let map = self.map.iter();
+        let keys = map.clone().flat_map(|map| &map.keys).chain(&self.keys);
+        let keys = keys.filter_map(Key::file).map(|file| file.path.as_str());
+        keys.chain(map.map(|map| map.path.as_str())).collect()
+    }
+
     fn segment(&self) -> Segment {
         let file = |path: &str| Reference { uri: path.to_owned(), path: path.to_owned() };
-        let map =
-            |path: &String| Arc::new(Map { file: file(path), range: None, keys: Arc::new([]) });
+        let map = |map: &KeptMap| {
+            Arc::new(Map { file: file(&map.path), range: None, keys: map.keys.clone().into() })
+        };
         Segment {
             file: file(&self.path),
             range: None,
@@ -86,7 +116,7 @@ impl Footage {
             discontinuity: self.breaks,
             gap: false,
             map: self.map.as_ref().map(map),
-            keys: Arc::new([]),
+            keys: self.keys.clone().into(),
             date: Some(self.at),
         }
     }
@@ -159,9 +189,22 @@ impl Library {
         file: FileId,
         limit: usize,
     ) -> Result<Vec<(RecordKey, Footage)>, Fault> {
-        let page = self.backend.find(footage_query(app, file, None, limit)).await?;
+        let (oldest, _) = self.footage_after(app, file, None, limit).await?;
+        Ok(oldest)
+    }
+
+    /// The footage of a recording behind a record, in the order of its times; and whether there is more.
+    pub(super) async fn footage_after(
+        &self,
+        app: AppId,
+        file: FileId,
+        after: Option<RecordKey>,
+        limit: usize,
+    ) -> Result<(Vec<(RecordKey, Footage)>, bool), Fault> {
+        let page = self.backend.find(footage_query(app, file, after, limit)).await?;
         let read = |found: queue::Record| Ok((found.key.clone(), record::read(&found)?));
-        page.records.into_iter().map(read).collect()
+        let footage: Result<_, Fault> = page.records.into_iter().map(read).collect();
+        Ok((footage?, page.more))
     }
 
     /// The footage that begins at `times` or between them, in order.
@@ -275,10 +318,10 @@ impl Library {
         footage: &Footage,
     ) -> Result<Option<MetaData>, Fault> {
         let mut hls = Hls::default();
-        for path in [Some(&footage.path), footage.map.as_ref()].into_iter().flatten() {
+        for path in footage.shared().into_iter().chain([footage.path.as_str()]) {
             let key = record::object_key(app, &place::join(&stream.directory, path));
             let object: Option<(Object, u64)> = self.one(key).await?;
-            hls.objects.extend(object.map(|(object, _)| (path.clone(), object)));
+            hls.objects.extend(object.map(|(object, _)| (path.to_owned(), object)));
         }
         let playlist = playlist(std::slice::from_ref(footage));
         hls.playlists.push(Named { playlist, is_preview: false });
@@ -313,8 +356,10 @@ mod tests {
             number,
             at: Timestamp(at),
             micros: seconds * 1_000_000,
+            until_ms: 0,
             path: format!("{number}.ts"),
             map: None,
+            keys: Vec::new(),
             breaks: false,
         }
     }

@@ -3,18 +3,19 @@
 //!
 //! A path comes over the API, so it is followed only below that directory, after every link in it.
 
+use std::io::SeekFrom;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use egress::{Client, Download, Fetch};
 use model::{AppId, limits};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::LiveError;
-use crate::playlist::{PathError, path};
+use crate::playlist::{self, ByteRange, PathError, Playlist, path};
 use crate::pull::PullSettings;
 use crate::settings::Live;
 
@@ -55,13 +56,27 @@ impl Place {
         Ok(Self::Web(url))
     }
 
-    /// What a reference in the playlist leads to, as a text that [`Reader::open`] takes.
-    pub(super) fn resolve(&self, reference: &str) -> Result<String, PathError> {
+    /// The playlist itself, as a text that [`Reader::open`] takes.
+    pub(super) fn start(&self) -> Result<&str, Unread> {
         match self {
-            Self::Web(url) => {
-                url.join(reference).map(String::from).map_err(|_no_url| PathError::Characters)
+            Self::Web(url) => Ok(url.as_str()),
+            Self::File(path) => {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.ok_or_else(|| "the path has no name".to_owned())
             }
-            Self::File(_) => path::inside("", reference),
+        }
+    }
+
+    /// What a reference in the playlist at `base` leads to, as such a text.
+    fn resolve(&self, base: &str, reference: &str) -> Result<String, PathError> {
+        match self {
+            Self::Web(_) => {
+                let url = Url::parse(base).and_then(|base| base.join(reference));
+                let url = url.map_err(|_no_url| PathError::Characters)?;
+                let is_followed = matches!(url.scheme(), "http" | "https");
+                is_followed.then(|| url.into()).ok_or(PathError::Scheme)
+            }
+            Self::File(_) => path::inside(path::directory(base), reference),
         }
     }
 }
@@ -76,34 +91,51 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The text of the playlist.
-    pub(super) async fn playlist(&self) -> Result<String, Unread> {
-        let at = match self.place {
-            Place::Web(url) => url.as_str(),
-            Place::File(path) => {
-                let name = path.file_name().and_then(|name| name.to_str());
-                name.ok_or("the path has no name")?
-            }
-        };
+    /// The playlist that `at` leads to.
+    pub(super) async fn playlist(&self, at: &str) -> Result<Playlist, Unread> {
         let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
-        let mut body = self.open(at, max).await?;
+        let mut body = self.open(at, None, max).await?;
+        // a redirect says where the files are, too
+        let base = match &body.pieces {
+            Pieces::Web(download) => download.url.to_string(),
+            Pieces::File(_) => at.to_owned(),
+        };
         let mut bytes = Vec::new();
         while let Some(piece) = body.next().await? {
             bytes.extend_from_slice(&piece);
         }
-        String::from_utf8(bytes).map_err(|_binary| "the playlist is no text".to_owned())
+        let place = self.place.clone();
+        // the largest takes longer than a thread that serves others should be held
+        let read = tokio::task::spawn_blocking(move || {
+            let text = String::from_utf8(bytes);
+            let text = text.map_err(|_binary| "the playlist is no text".to_owned())?;
+            let read = playlist::parse(&text, |uri: &str| place.resolve(&base, uri));
+            read.map_err(|error| error.to_string())
+        });
+        read.await.map_err(|error| error.to_string())?
     }
 
-    /// What `at` leads to, of which no more than `max` bytes are read.
-    pub(super) async fn open(&self, at: &str, max: u64) -> Result<Body<'a>, Unread> {
+    /// What `at` leads to, or these bytes of it, of which no more than `max` are read.
+    pub(super) async fn open(
+        &self,
+        at: &str,
+        range: Option<ByteRange>,
+        max: u64,
+    ) -> Result<Body<'a>, Unread> {
         let deadline = Instant::now() + Duration::from_millis(limits::LIVE_READ_MS);
         let named = named(at);
+        if range.is_some_and(|range| range.len > max) {
+            return Err(format!("{named}: more than {max} bytes"));
+        }
         let pieces = match self.place {
             Place::Web(_) => {
                 let url = Url::parse(at).map_err(|error| format!("{named}: {error}"))?;
                 let owner = Some(self.app.0);
-                let fetch =
-                    Fetch { url, resume: None, owner, patience: self.pull.patience, deadline };
+                let part = range.map(|ByteRange { start, len }| {
+                    start..=start.saturating_add(len.saturating_sub(1))
+                });
+                let patience = self.pull.patience;
+                let fetch = Fetch { url, resume: None, part, owner, patience, deadline };
                 let download = self.client.download(&fetch).await;
                 Pieces::Web(Box::new(download.map_err(|error| format!("{named}: {error}"))?))
             }
@@ -112,12 +144,18 @@ impl<'a> Reader<'a> {
                 let directory = directory.ok_or("media.live_directory is not set")?;
                 let beside = playlist.parent().unwrap_or(directory);
                 let path = within(directory, &beside.join(at))?;
-                let file = timeout_at(deadline, tokio::fs::File::open(path)).await;
+                let open = async {
+                    let mut file = tokio::fs::File::open(path).await?;
+                    file.seek(SeekFrom::Start(range.map_or(0, |range| range.start))).await?;
+                    Ok::<_, std::io::Error>(file)
+                };
+                let file = timeout_at(deadline, open).await;
                 let file = file.map_err(|_late| format!("{named}: not in time"))?;
                 Pieces::File(file.map_err(|error| format!("{named}: {error}"))?)
             }
         };
-        Ok(Body { pieces, at: named.to_owned(), left: max, max, deadline })
+        let wanted = range.map(|range| range.len);
+        Ok(Body { pieces, at: named.to_owned(), wanted, left: max, max, deadline })
     }
 }
 
@@ -131,6 +169,8 @@ fn named(at: &str) -> &str {
 pub(super) struct Body<'a> {
     pieces: Pieces<'a>,
     at: String,
+    /// How many bytes of the range are to come; none: all that there is was asked for.
+    wanted: Option<u64>,
     left: u64,
     max: u64,
     deadline: Instant,
@@ -144,6 +184,9 @@ enum Pieces<'a> {
 impl Body<'_> {
     /// The next piece; none: that was all.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Unread> {
+        if self.wanted == Some(0) {
+            return Ok(None);
+        }
         let at = &self.at;
         let piece = match &mut self.pieces {
             Pieces::Web(download) => {
@@ -157,12 +200,29 @@ impl Body<'_> {
                 (len > 0).then(|| buffer.freeze())
             }
         };
-        let Some(piece) = piece else { return Ok(None) };
+        let Some(mut piece) = piece else {
+            let is_cut = self.wanted.is_some();
+            return if is_cut {
+                Err(format!("{at}: it ends before its range does"))
+            } else {
+                Ok(None)
+            };
+        };
+        if let Some(wanted) = self.wanted {
+            piece.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+        }
         let len = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let max = self.max;
         self.left =
             self.left.checked_sub(len).ok_or_else(|| format!("{at}: more than {max} bytes"))?;
+        self.wanted = self.wanted.map(|wanted| wanted.saturating_sub(len));
         Ok(Some(piece))
+    }
+
+    /// Whether so many bytes came.
+    pub(super) fn check_least(&self, least: u64) -> Result<(), Unread> {
+        let is_less = self.max - self.left < least;
+        if is_less { Err(format!("{}: less than {least} bytes", self.at)) } else { Ok(()) }
     }
 }
 

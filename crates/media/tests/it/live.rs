@@ -18,8 +18,11 @@ use wire::action::{LiveRealTimeClip, MediaSearch, Persistence};
 use crate::clips::{bytes, kinds, plays, served};
 use crate::hls::make;
 use crate::pull::bed;
-use crate::pull::source::{Act, Source};
+use crate::pull::source::{Act, Asked, Source};
 use crate::world::{APP, OTHER, World, application};
+
+mod bounds;
+mod kinds;
 
 /// When the first segment begins.
 const START: i64 = 1_795_487_000_000;
@@ -66,17 +69,27 @@ impl Encoder {
 
     async fn serve(&self) -> Source {
         let shown = Arc::clone(&self.shown);
-        Source::start(move |asked, _| {
-            let found = shown.lock().unwrap().get(&asked.path).cloned();
-            let (status, body) = match found {
-                Some(body) => ("200 OK", body),
-                None => ("404 Not Found", Vec::new()),
-            };
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
-            Act::Raw([head.into_bytes(), body].concat())
-        })
-        .await
+        Source::start(move |asked, _| answer(&shown, asked)).await
     }
+}
+
+/// What is shown at a path, or the part of it that is asked for.
+fn answer(shown: &Shown, asked: &Asked) -> Act {
+    let found = shown.lock().unwrap().get(&asked.path).cloned();
+    let part =
+        asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let (status, body) = match (found, part) {
+        (None, _) => ("404 Not Found".to_owned(), Vec::new()),
+        (Some(body), None) => ("200 OK".to_owned(), body),
+        (Some(body), Some((first, last))) => {
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            let range = format!("bytes {first}-{last}/{}", body.len());
+            let part = body[first..=last.min(body.len() - 1)].to_vec();
+            (format!("206 Partial Content\r\nContent-Range: {range}"), part)
+        }
+    };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+    Act::Raw([head.into_bytes(), body].concat())
 }
 
 fn recorder(world: &World) -> Arc<Recorder> {
@@ -336,7 +349,10 @@ async fn what_cannot_be_recorded_says_why() {
     let good = String::from_utf8(good).unwrap();
     for (bad, reason) in [
         (good.replace("#EXT-X-PROGRAM", "#X-PROGRAM"), "EXT-X-PROGRAM-DATE-TIME is missing"),
-        ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n".to_owned(), "master playlist"),
+        (
+            "#EXTM3U\n#EXT-X-SESSION-DATA:A=\"b\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\na\n".to_owned(),
+            "/live/a: it answered 404",
+        ),
         ("<html>".to_owned(), "begins with #EXTM3U"),
         (good.replace("0.ts", "missing.ts?token=secret"), "missing.ts: it answered 404"),
         (good.replace("0.ts", "http://10.0.0.1/0.ts"), "10.0.0.1"),

@@ -50,9 +50,10 @@ impl Directory {
         Ok(file)
     }
 
-    /// Makes a hard link.
+    /// Makes a hard link; `to` is new.
     pub(super) async fn copy(&self, from: &str, to: &str) -> io::Result<()> {
-        Ok(self.store.copy(&from.into(), &to.into()).await?)
+        // the other copy makes it under another name first, and a crash would leave that
+        Ok(self.store.copy_if_not_exists(&from.into(), &to.into()).await?)
     }
 
     pub(super) async fn size(&self, name: &str) -> io::Result<u64> {

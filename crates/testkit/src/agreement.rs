@@ -11,6 +11,7 @@
 //! | objects | each has its file, of its size and CRC-64, and an owner: a media, an upload, a clip that is copied from its file, or a task that speaks of it |
 //! | files | each is an object's or garbage; staged parts belong to an upload that goes on |
 //! | media | original and cover are objects; one NewFileUpload or PullComplete (of a clip: at most one each), no FileDeleted of the whole |
+//! | live recordings | all objects that the segments need are there, and no others |
 //! | files that were announced and are gone | exactly one FileDeleted of the whole |
 //!
 //! Deliberately absent: applications that were destroyed, because their files go without events.
@@ -35,6 +36,8 @@ pub struct Agreement {
     pub media: usize,
     /// Objects, those of uploads that go on included.
     pub objects: usize,
+    /// Segments of live recordings.
+    pub footage: usize,
     /// Files that were announced by an event and deleted since.
     pub deleted: usize,
 }
@@ -54,6 +57,7 @@ pub async fn check_apart(store: &Path, data: &Path) -> Result<Agreement> {
     disagreements.objects(&snapshot, &stored);
     disagreements.files(&snapshot, &stored);
     disagreements.staged(&snapshot, &staged);
+    disagreements.recordings(&snapshot);
     let mut agreement = Agreement { objects: snapshot.objects.len(), ..Agreement::default() };
     for (app, media) in &snapshot.media {
         agreement.media += media.len();
@@ -61,6 +65,7 @@ pub async fn check_apart(store: &Path, data: &Path) -> Result<Agreement> {
             disagreements.media(&snapshot, (*app, *file), media);
         }
     }
+    agreement.footage = snapshot.recordings.values().map(|recording| recording.segments).sum();
     for ((app, file), seen) in &snapshot.events {
         let lives = snapshot.media.get(app).is_some_and(|media| media.contains_key(file));
         if !lives && seen.uploads + seen.pulls > 0 {
@@ -141,6 +146,23 @@ impl Disagreements {
                     self.note(format!("staged upload {name}: its session was committed"));
                 }
                 Some(_) => {}
+            }
+        }
+    }
+
+    /// What the segments of a recording need is there, and nothing else.
+    fn recordings(&mut self, snapshot: &Snapshot) {
+        for ((app, file), recording) in &snapshot.recordings {
+            for (key, count) in &recording.needs {
+                if !snapshot.objects.contains_key(&(*app, key.clone())) {
+                    self.note(format!("recording {file}: no object {key}, which {count} need"));
+                }
+            }
+        }
+        for ((app, key), object) in &snapshot.objects {
+            let recording = snapshot.recordings.get(&(*app, object.file));
+            if recording.is_some_and(|recording| !recording.needs.contains_key(key)) {
+                self.note(format!("recording {}: no segment needs {key}", object.file));
             }
         }
     }

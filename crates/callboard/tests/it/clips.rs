@@ -78,7 +78,7 @@ fn objects(data: &Path, file: &str) -> usize {
 }
 
 /// Every event that is there, confirmed: how often each type told of each file.
-async fn pull_all(client: &Client, seen: &mut HashMap<(String, String), usize>) {
+pub(crate) async fn pull_all(client: &Client, seen: &mut HashMap<(String, String), usize>) {
     loop {
         let answer = match client.call("PullEvents", json!({})).await {
             Ok(answer) => answer,
@@ -101,7 +101,7 @@ async fn pull_all(client: &Client, seen: &mut HashMap<(String, String), usize>) 
 }
 
 /// Seconds that ffprobe finds at an address, and frames that ffmpeg decodes of it.
-async fn played(url: &str) -> (f64, usize) {
+pub(crate) async fn played(url: &str) -> (f64, usize) {
     let run = async |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
         command.args(["-v", "error"]).args(arguments).env_remove("http_proxy");
@@ -243,57 +243,4 @@ async fn the_sdk_makes_clips_and_a_browser_plays_them() {
         assert!((found - seconds).abs() < 0.3, "{}: {played:?}", urls[nth]);
         assert_eq!((count, marks), (fragments, runs), "{}", urls[nth]);
     }
-}
-
-/// `callboard live`, and what it printed.
-async fn command(server: &Server, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
-    command.arg("live").arg("--data").arg(server.data()).args(arguments);
-    let output = command.output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[tokio::test]
-async fn a_recording_goes_on_after_kill_9() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut server = launch_with(directory.path()).start().await.unwrap();
-    let made = encode(directory.path(), "made", &["-hls_flags", "program_date_time"]).await;
-    let (_, text) = at_whole_seconds(&std::fs::read_to_string(made).unwrap());
-    let live = directory.path().join("live.m3u8");
-    let show = |segments: usize| {
-        // three lines a segment, and those before the first
-        let first = text.lines().position(|line| line.starts_with("#EXTINF")).unwrap();
-        let shown: Vec<&str> = text.lines().take(first + 3 * segments).collect();
-        std::fs::write(&live, shown.join("\n") + "\n").unwrap();
-    };
-    let reached = async |server: &Server, end: &str| {
-        let found = command(server, &["list"]).await;
-        let stream: Value = serde_json::from_str(&found).unwrap();
-        stream["StreamId"] == "camera-1" && stream["EndTime"].as_str().unwrap().ends_with(end)
-    };
-    show(2);
-    let place = live.to_str().unwrap();
-    command(&server, &["add", "camera-1", "--playlist", place]).await;
-    until("two seconds", async || reached(&server, "12:00:02Z").await).await;
-    for (segments, end) in [(3, "12:00:03Z"), (5, "12:00:05Z")] {
-        server.kill9().await.unwrap();
-        show(segments);
-        server.restart().await.unwrap();
-        until("more", async || reached(&server, end).await).await;
-    }
-    let span = json!({
-        "StreamId": "camera-1",
-        "StartTime": "2026-11-24T12:00:00Z",
-        "EndTime": "2026-11-24T12:00:05Z",
-    });
-    let clip = server.client().unwrap().call("LiveRealTimeClip", span).await.unwrap();
-    assert_eq!(clip["SegmentSet"].as_array().unwrap().len(), 1, "no second is missing: {clip}");
-    let (seconds, frames) = played(clip["Url"].as_str().unwrap()).await;
-    assert!((seconds - 5.0).abs() < 0.1, "{seconds}");
-    assert_eq!(frames, 125);
-    testkit::agreement::check(&server.data()).await.unwrap();
-    command(&server, &["remove", "camera-1"]).await;
-    assert_eq!(command(&server, &["list"]).await, "");
 }

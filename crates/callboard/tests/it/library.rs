@@ -197,7 +197,8 @@ async fn files_end_once_over_kill_9() {
     }
     let agreed = agreement::check(&server.data()).await.unwrap();
     let deleted = files - ids.len();
-    let expected = Agreement { media: ids.len(), objects: ids.len(), deleted };
+    let expected =
+        Agreement { media: ids.len(), objects: ids.len(), deleted, ..Agreement::default() };
     assert_eq!(agreed, expected);
     assert_eq!(deletions(&server.client().unwrap()).await, deleted);
     assert!(server.stop().await.unwrap().success());

@@ -33,6 +33,8 @@ mod ledger;
 #[cfg(test)]
 mod library;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod pulling;
 #[cfg(test)]
 mod room;

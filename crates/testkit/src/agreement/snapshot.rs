@@ -40,8 +40,45 @@ pub(super) struct Session {
 
 /// A live recording.
 #[derive(Debug, Deserialize)]
-struct Recording {
+pub(super) struct Recording {
     file: FileId,
+    directory: String,
+    /// The keys of the objects that its footage needs, and how many segments need each.
+    #[serde(skip)]
+    pub needs: BTreeMap<String, usize>,
+    /// How many segments it has.
+    #[serde(skip)]
+    pub segments: usize,
+}
+
+/// A recorded segment.
+#[derive(Debug, Deserialize)]
+struct Footage {
+    file: FileId,
+    path: String,
+    map: Option<Map>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Map {
+    path: String,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Key {
+    /// `{"Inside": {"path": …}}` or `{"Elsewhere": …}`.
+    place: Value,
+}
+
+impl Footage {
+    /// The paths of what it needs.
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        let keys = self.map.iter().flat_map(|map| &map.keys).chain(&self.keys);
+        let keys = keys.filter_map(|key| key.place.pointer("/Inside/path")?.as_str());
+        keys.chain(self.map.iter().map(|map| map.path.as_str())).chain([self.path.as_str()])
+    }
 }
 
 /// Events that speak of one file.
@@ -64,6 +101,8 @@ pub(super) struct Snapshot {
     pub sessions: BTreeMap<(AppId, String), Session>,
     /// Files that are being uploaded.
     coming: BTreeSet<(AppId, FileId)>,
+    /// Live recordings.
+    pub recordings: BTreeMap<(AppId, FileId), Recording>,
     /// Files that clips are copied from, which keep their objects until that is done, and recordings.
     held: BTreeSet<(AppId, FileId)>,
     /// The bodies of tasks.
@@ -144,6 +183,17 @@ impl Snapshot {
         for record in all(backend, app, RecordKind::Stream).await? {
             let stream: Recording = body(&record)?;
             self.held.insert((app, stream.file));
+            self.recordings.insert((app, stream.file), stream);
+        }
+        for record in all(backend, app, RecordKind::Footage).await? {
+            let footage: Footage = body(&record)?;
+            // without its stream it waits for a clip that still copies from it
+            let Some(recording) = self.recordings.get_mut(&(app, footage.file)) else { continue };
+            recording.segments += 1;
+            for path in footage.paths() {
+                let key = format!("{}/{path}", recording.directory);
+                *recording.needs.entry(key).or_default() += 1;
+            }
         }
         for record in all(backend, app, RecordKind::Task).await? {
             self.tasks.push((app, String::from_utf8_lossy(&record.body).into_owned()));

@@ -102,7 +102,7 @@ impl Library {
 #[tokio::test]
 async fn what_agrees_passes_while_the_store_is_open_and_after_it() {
     let library = Library::new().await;
-    let agreed = Agreement { media: 1, objects: 1, deleted: 1 };
+    let agreed = Agreement { media: 1, objects: 1, footage: 0, deleted: 1 };
     assert_eq!(check(library.dir.path()).await.unwrap(), agreed);
     library.backend.close().await.unwrap();
     assert_eq!(check(library.dir.path()).await.unwrap(), agreed);
@@ -145,6 +145,39 @@ async fn records_that_disagree_are_named() {
     let put = vec![put(RecordKind::Session, "s", &session)];
     library.commit(Commit { put, ..Commit::default() }).await;
     assert!(!library.words().await.contains("speaks of file"));
+}
+
+#[tokio::test]
+async fn recordings_that_disagree_are_named() {
+    let library = Library::new().await;
+    let live = FileId(9);
+    let footage = json!({
+        "file": live,
+        "path": "1.ts",
+        "map": { "path": "1-0.mp4", "keys": [{ "place": { "Elsewhere": "skd://a" } }] },
+        "keys": [{ "place": { "Inside": { "uri": "1-1.key", "path": "1-1.key" } } }],
+    });
+    let mut all = vec![
+        put(RecordKind::Stream, "camera", &json!({ "file": live, "directory": "live" })),
+        put(RecordKind::Footage, "9/1/1", &footage),
+    ];
+    for name in ["1.ts", "1-0.mp4", "1-1.key"] {
+        let stored = format!("53/{name}");
+        library.write(&stored, "123456789");
+        all.push(put(RecordKind::Object, format!("live/{name}"), &object(live, &stored)));
+    }
+    library.commit(Commit { put: all, ..Commit::default() }).await;
+    let agreed = Agreement { media: 1, objects: 4, footage: 1, deleted: 1 };
+    assert_eq!(check(library.dir.path()).await.unwrap(), agreed);
+    library.write("53/2.ts", "123456789");
+    let orphan = put(RecordKind::Object, "live/2.ts", &object(live, "53/2.ts"));
+    let key = RecordKey { kind: RecordKind::Object, app: APP, id: "live/1-1.key".to_owned() };
+    let commit = Commit { put: vec![orphan], delete: vec![key], ..Commit::default() };
+    library.commit(commit).await;
+    let words = library.words().await;
+    for expected in ["no object live/1-1.key, which 1 need", "no segment needs live/2.ts"] {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
 }
 
 #[tokio::test]

@@ -217,9 +217,9 @@ pub(crate) struct Origin {
 /// What holds the objects of a file: clips that still copy from it. While there is one, deleting the
 /// file takes it from the library and leaves its objects.
 ///
-/// The record is made with the first clip and goes with the file, never before, so that its version
-/// tells two changes apart: a deletion and a clip both expect it as they have seen it, and one of two
-/// at once is decided anew.
+/// The record is made with the first clip, or when the first footage of a recording goes, and goes with
+/// the file, never before, so that its version tells two changes apart: whatever takes objects away and a
+/// clip both expect it as they have seen it, and one of two at once is decided anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hold {
     /// The clips.

@@ -249,6 +249,14 @@ impl Library {
         if end.since_ms(start) > window {
             return Err(ClipError::ClipDuration(window / 1000));
         }
+        // looked at before the footage: whatever goes meanwhile changes it, and the clip is made anew
+        let hold_key = record::hold_key(app, stream.file);
+        let hold: Option<(Hold, u64)> = self.one(hold_key.clone()).await?;
+        let (hold, hold_version) = hold.unzip();
+        let hold = hold.unwrap_or_default();
+        if hold.condemned {
+            return Err(ClipError::StreamId);
+        }
         // a segment that began earlier may reach into the span
         let longest = i64::try_from(limits::LIVE_SEGMENT_MS_MAX).unwrap_or(i64::MAX);
         let times = start.plus_ms(-longest).0.max(0)..=end.0 - 1;
@@ -258,13 +266,6 @@ impl Library {
             let ended = stream.reached.end.is_none_or(|reached| start >= reached);
             return Err(if ended { ClipError::StartTime } else { ClipError::EndTime });
         };
-        let hold_key = record::hold_key(app, stream.file);
-        let hold: Option<(Hold, u64)> = self.one(hold_key.clone()).await?;
-        let (hold, hold_version) = hold.unzip();
-        // footage goes from its old end, so while this one is there, the others are
-        let object_key = record::object_key(app, &place::join(&stream.directory, &oldest.path));
-        let object: Option<(Object, u64)> = self.one(object_key.clone()).await?;
-        let version = object.map(|(_, version)| version);
         let meta = if request.meta_data_required || request.persistence.is_some() {
             self.live_meta(app, &stream, oldest).await?
         } else {
@@ -282,8 +283,8 @@ impl Library {
             is_numbered: false,
             meta,
             name: request.stream_id.clone(),
-            expect: vec![(object_key, version), (hold_key, hold_version)],
-            holds: vec![hold.unwrap_or_default()],
+            expect: vec![(hold_key, hold_version)],
+            holds: vec![hold],
         })
     }
 

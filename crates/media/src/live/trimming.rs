@@ -85,11 +85,13 @@ impl Recorder {
         let hold_key = record::hold_key(key.app, stream.file);
         let hold: Option<(Hold, u64)> = library.one(hold_key.clone()).await?;
         let (hold, hold_version) = hold.unzip();
-        if hold.is_some_and(|hold| !hold.by.is_empty()) {
+        let hold = hold.unwrap_or_default();
+        if !hold.by.is_empty() {
             return Ok(Removed::Later);
         }
-        let expect = vec![(key.clone(), Some(version)), (hold_key, hold_version)];
-        let commit = Commit { expect, ..Commit::default() };
+        let expect = vec![(key.clone(), Some(version)), (hold_key.clone(), hold_version)];
+        // written as it is: a clip that is being made of the footage must look again
+        let commit = Commit { expect, put: vec![hold.put(hold_key)], ..Commit::default() };
         let commit = self.removal(commit, key, stream, old).await?;
         match library.commit(commit).await {
             Ok(()) => Ok(Removed::Done),

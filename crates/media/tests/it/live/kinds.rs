@@ -68,10 +68,20 @@ fn show_encrypted(encoder: &Encoder, segments: std::ops::Range<usize>) {
             encrypted(&encoder.segments[nth], [key; 16], iv),
         );
     }
-    if let Some(map) = &encoder.map {
-        insert(encoder, "/live/init.mp4", map.clone());
-    }
     let text = list(encoder, segments.start, segments.map(line));
+    insert(encoder, "/live/index.m3u8", text);
+}
+
+/// The same with a map that is encrypted with the first key.
+fn show_encrypted_map(encoder: &Encoder, segments: std::ops::Range<usize>) {
+    show_encrypted(encoder, segments);
+    let iv = [0xcd; 16];
+    insert(encoder, "/keys/1?a=b", [1; 16]);
+    insert(encoder, "/live/init.mp4", encrypted(encoder.map.as_ref().unwrap(), [1; 16], iv));
+    let text = encoder.shown.lock().unwrap()["/live/index.m3u8"].clone();
+    let key = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"../keys/1?a=b\",IV=0x{}", hex::encode(iv));
+    let text = String::from_utf8(text).unwrap();
+    let text = text.replace("#EXT-X-MAP", &format!("{key}\n#EXT-X-MAP"));
     insert(encoder, "/live/index.m3u8", text);
 }
 
@@ -92,14 +102,18 @@ async fn plays_either_way(world: &World) -> String {
     text
 }
 
-async fn is_recorded_encrypted(options: &str, objects: usize) {
+async fn is_recorded_encrypted(
+    options: &str,
+    objects: usize,
+    show: fn(&Encoder, std::ops::Range<usize>),
+) {
     let encoder = Encoder::new(options);
     let source = encoder.serve().await;
     let world = world().await;
     let worker = recorder(&world);
     register(&world, &source.url("/live/index.m3u8")).await.unwrap();
     for segments in [0..1, 0..2, 1..4] {
-        show_encrypted(&encoder, segments);
+        show(&encoder, segments);
         look(&world, &worker).await;
         assert_eq!(state(&world).await, ("RECORDING".to_owned(), String::new()));
     }
@@ -121,12 +135,12 @@ async fn is_recorded_encrypted(options: &str, objects: usize) {
 
 #[tokio::test]
 async fn encrypted_segments_are_recorded_with_their_keys() {
-    is_recorded_encrypted("index.m3u8", 6).await;
+    is_recorded_encrypted("index.m3u8", 6, show_encrypted).await;
 }
 
 #[tokio::test]
 async fn encrypted_fragments_are_recorded_with_keys_and_map() {
-    is_recorded_encrypted("-hls_segment_type fmp4 index.m3u8", 7).await;
+    is_recorded_encrypted("-hls_segment_type fmp4 index.m3u8", 7, show_encrypted_map).await;
 }
 
 #[tokio::test]

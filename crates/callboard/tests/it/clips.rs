@@ -192,15 +192,16 @@ fn launch_with(live: &Path) -> Launch {
 
 /// Five seconds of picture and sound in segments of one; the playlist.
 async fn encode(directory: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let playlist = directory.join(format!("{name}.m3u8"));
+    let name = format!("{name}.m3u8");
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi"]);
     ffmpeg.args(["-i", "testsrc=size=128x72:rate=25:duration=5", "-f", "lavfi"]);
     ffmpeg.args(["-i", "sine=duration=5", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]);
     ffmpeg.args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "hls", "-hls_time", "1"]);
-    ffmpeg.args(["-hls_list_size", "0"]).args(options).arg(&playlist);
+    // where it is, because ffmpeg names a key by the path that it is given
+    ffmpeg.args(["-hls_list_size", "0"]).args(options).arg(&name).current_dir(directory);
     assert!(ffmpeg.status().await.unwrap().success());
-    playlist
+    directory.join(name)
 }
 
 /// A playlist of ffmpeg's with its dates set to whole seconds from a known time on, which it returns.
@@ -223,7 +224,9 @@ async fn the_sdk_makes_clips_and_a_browser_plays_them() {
     let directory = tempfile::tempdir().unwrap();
     let server = launch_with(directory.path()).start().await.unwrap();
     let playlist = encode(directory.path(), "index", &[]).await;
-    let live = encode(directory.path(), "live", &["-hls_flags", "program_date_time"]).await;
+    let key = ["-hls_enc", "1", "-hls_enc_key", "sixteen letters!"];
+    let encrypted = [&["-hls_flags", "program_date_time"], &key[..]].concat();
+    let live = encode(directory.path(), "live", &encrypted).await;
     let text = std::fs::read_to_string(&live).unwrap();
     let (start, text) = at_whole_seconds(&text);
     std::fs::write(&live, text).unwrap();

@@ -25,8 +25,10 @@ fn own_payloads_have_their_bytes() {
 /// nothing anew.
 #[test]
 fn own_payloads_are_complete_and_in_the_order_of_the_spec() {
+    let recorded = FileUploadTask { media_basic_info: samples::recorded(), ..samples::upload() };
     let payloads = [
         (EventKind::NewFileUpload, samples::upload().payload()),
+        (EventKind::NewFileUpload, recorded.payload()),
         (EventKind::FileDeleted, samples::deletion().payload()),
         (EventKind::PersistenceComplete, samples::persistence().payload()),
         (EventKind::PullComplete, samples::pull().payload()),

@@ -6,9 +6,9 @@ use model::{
 };
 use serde_json::Value;
 use wire::event::task::{
-    DynamicRangeInfo, FileDeleteResultItem, FileDeleteTask, FileUploadTask, MediaAudioStreamItem,
-    MediaBasicInfo, MediaDeleteItem, MediaMetaData, MediaSourceData, MediaVideoStreamItem,
-    PersistenceCompleteTask, PullUploadTask,
+    DynamicRangeInfo, FileDeleteResultItem, FileDeleteTask, FileUploadTask, LiveRecordInfo,
+    MediaAudioStreamItem, MediaBasicInfo, MediaDeleteItem, MediaMetaData, MediaSourceData,
+    MediaVideoStreamItem, PersistenceCompleteTask, PullUploadTask,
 };
 use wire::reply::{
     ApplyUploadReply, ClassInfo, ClassReply, ClassesReply, CommitUploadReply, DeliveryReply,
@@ -56,6 +56,19 @@ pub(crate) fn basic_info() -> MediaBasicInfo {
         status: "Normal".to_owned(),
         storage_class: "STANDARD".to_owned(),
     }
+}
+
+/// A clip of a live stream.
+pub(crate) fn recorded() -> MediaBasicInfo {
+    let info = LiveRecordInfo {
+        domain: String::new(),
+        path: String::new(),
+        stream_id: "camera-1".to_owned(),
+        record_start_time: AT,
+        record_end_time: AT.plus_ms(9_000),
+    };
+    let source_info = Some(MediaSourceData::recorded("", info));
+    MediaBasicInfo { source_info, ..basic_info() }
 }
 
 pub(crate) fn meta_data() -> MediaMetaData {

@@ -1,6 +1,7 @@
 //! A proxy before a server that answers each request with the bytes it got, and raw clients.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) fn impatient() -> Deadlines {
 pub(crate) struct Bed {
     pub(crate) address: SocketAddr,
     pub(crate) notes: Arc<Mutex<Vec<Note>>>,
+    /// Connections that the server behind it was given.
+    reached: Arc<AtomicUsize>,
     roots: RootCertStore,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -49,9 +52,10 @@ impl Bed {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = listener.local_addr().unwrap();
         let bed = Self::before(server, deadlines).await;
-        let tasks = bed.tasks.clone();
+        let (tasks, reached) = (bed.tasks.clone(), Arc::clone(&bed.reached));
         bed.tasks.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                reached.fetch_add(1, Ordering::SeqCst);
                 tasks.spawn(echo(stream));
             }
         });
@@ -102,7 +106,7 @@ impl Bed {
         let (address, stop, tasks) =
             (proxy.address(), CancellationToken::new(), TaskTracker::new());
         tasks.spawn(proxy.serve(stop.clone()));
-        Self { address, notes, roots, stop, tasks }
+        Self { address, notes, reached: Arc::default(), roots, stop, tasks }
     }
 
     /// Tries to listen there.
@@ -117,6 +121,11 @@ impl Bed {
             tell: Arc::new(|_note: &Note| {}),
         };
         Proxy::bind(address.parse().unwrap(), settings).await
+    }
+
+    /// How often the server behind it was connected to.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached.load(Ordering::SeqCst)
     }
 
     /// Stops the proxy.

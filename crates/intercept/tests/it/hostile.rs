@@ -92,10 +92,18 @@ async fn a_head_without_end_is_refused() {
     let bed = Bed::start(Deadlines::default()).await;
     let filler = "x".repeat(1024 * 1024);
     let request = format!("CONNECT {HOST}:443 HTTP/1.1\r\nX: {filler}\r\n\r\n");
+    // the refusal may be lost, because the proxy does not read on
     let answer = exchange(&mut bed.connect().await, &request).await;
-    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let bytes = [0_u8, 159, 146, 150].repeat(1024);
     let mut stream = bed.connect().await;
     let _refused = stream.write_all(&bytes).await;
-    assert!(!rest_of(&mut stream).await.contains("200"));
+    let answer = rest_of(&mut stream).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(bed.reached(), 0, "nothing of it came through");
+    let request =
+        format!("GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    let answer = exchange(&mut bed.connect().await, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "others are served: {answer}");
+    assert_eq!(bed.reached(), 1);
 }

@@ -21,6 +21,7 @@ pub(crate) mod choose;
 mod copy;
 mod keep;
 pub(crate) mod list;
+pub(crate) mod lists;
 pub(crate) mod serve;
 pub(crate) mod source;
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sign::seal::MasterKey;
 use tokio_util::task::TaskTracker;
 
+use crate::clip::lists::Lists;
 use crate::error::{Fault, ObjectError, Refusal};
 use crate::expiry::Expiry;
 use crate::hindsight::Hindsight;
@@ -66,6 +67,8 @@ pub struct Library {
     pub(crate) copying: tokio::sync::Mutex<()>,
     /// Held by whoever registers a live stream.
     pub(crate) registering: tokio::sync::Mutex<()>,
+    /// Playlists that clips are made of.
+    pub(crate) lists: Lists,
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) expiry: Mutex<Expiry>,
     /// What the time of used signatures is measured by.
@@ -117,6 +120,7 @@ impl Library {
             sweeping: tokio::sync::Mutex::default(),
             copying: tokio::sync::Mutex::default(),
             registering: tokio::sync::Mutex::default(),
+            lists: Lists::default(),
             sessions: Mutex::default(),
             expiry,
             spent: spent::hindsight(),

@@ -160,6 +160,11 @@ pub const SESSION_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments or playlists that one playlist may name: with byte ranges there are more than objects.
 pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
+/// Clips that are not kept which are written at once, for clients that show no key: each takes a core for
+/// some milliseconds and, while it does, up to 40 MB.
+pub const PART_LISTS_WRITTEN_MAX: usize = 4;
+/// Bytes of the playlists that are kept in memory for them: the longest, or hundreds as they are usual.
+pub const PART_LISTS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Files that an uploaded master playlist may name: each is read and parsed within one CommitUpload.
 pub const HLS_PLAYLISTS_MAX: usize = 64;
 /// Segments of all playlists that a master playlist names: they are in memory together, and a day of

@@ -49,13 +49,9 @@ impl Library {
             let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
             let media = media.map(|(media, _)| media).filter(|media| media.original.is_some());
             let Some(media) = media else { return Ok(None) };
-            let Some(text) = self.part_text(app, &media, &base, range).await? else {
-                return Ok(None);
-            };
-            return Ok(Some(Served {
-                forbidden: media.forbidden,
-                ..written(key, (object.file, object.at), text)
-            }));
+            let at = (object.file, object.at);
+            let served = self.part(app, &media, (&base, range), (key, at)).await?;
+            return Ok(served.map(|served| Served { forbidden: media.forbidden, ..served }));
         }
         let Some(file) = place::file_of(key) else { return Ok(None) };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
@@ -64,21 +60,27 @@ impl Library {
     }
 
     /// The playlist of some segments of the one at `base`; none: there are not as many.
-    async fn part_text(
+    async fn part(
         &self,
         app: AppId,
         media: &Media,
-        base: &str,
-        range: Range<usize>,
-    ) -> Result<Option<String>, Fault> {
-        let list = match self.list_at(app, media, base).await {
+        (base, range): (&str, Range<usize>),
+        (key, at): (&str, (FileId, Timestamp)),
+    ) -> Result<Option<Served>, Fault> {
+        let turn = self.lists.turn().await;
+        let list = match self.list_at(app, (media, base), turn.clone()).await {
             Ok(Some(list)) if range.end <= list.segments.len() => list,
             Err(ClipError::Fault(fault)) => return Err(fault),
             Ok(_) | Err(_) => return Ok(None),
         };
-        let beside = directory_in(&media.directory, base);
-        let place = Box::new(move |path: &str| list::relative(&beside, path));
-        Ok(Some(list::write(&[Run { list: &list, range, place }])))
+        let (beside, key) = (directory_in(&media.directory, base), key.to_owned());
+        let write = move || {
+            let _turn = turn;
+            let place = Box::new(move |path: &str| list::relative(&beside, path));
+            written(&key, at, list::write(&[Run { list: &list, range, place }]))
+        };
+        let written = tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?;
+        Ok(Some(written))
     }
 
     /// The file whose playlist is at a key, or the playlist that a clip is of.

@@ -8,6 +8,7 @@ use queue::RecordKey;
 use wire::action::FastEditMediaFileInfo;
 
 use super::list::date_of;
+use super::lists::Turn;
 use super::{Taken, serve, value};
 use crate::error::ClipError;
 use crate::library::Library;
@@ -120,7 +121,7 @@ impl Library {
         if !place::is_within(&playlist, &media.directory) {
             return Ok(None);
         }
-        let found = match self.list_at(app, &media, &playlist).await? {
+        let found = match self.list_at(app, (&media, &playlist), None).await? {
             Some(list) => Some((playlist, 0, list)),
             None => self.part_at(app, &media, &playlist).await?,
         };
@@ -145,7 +146,7 @@ impl Library {
             region: media.region,
             playlist,
             first,
-            list: Arc::new(list),
+            list,
             origins,
             is_numbered,
             meta: media.meta,
@@ -155,22 +156,32 @@ impl Library {
         }))
     }
 
-    /// The media playlist at a key of a media; none: nothing is there.
+    /// The media playlist at a key of a media; none: nothing is there. Who shows no key needs a turn.
     pub(super) async fn list_at(
         &self,
         app: AppId,
-        media: &Media,
-        key: &str,
-    ) -> Result<Option<MediaPlaylist>, ClipError> {
+        (media, key): (&Media, &str),
+        turn: Option<Turn>,
+    ) -> Result<Option<Arc<MediaPlaylist>>, ClipError> {
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
         let Some((object, _)) = object else { return Ok(None) };
+        if let Some(list) = self.lists.get(&object.stored) {
+            return Ok(Some(list));
+        }
         let Some(text) = self.manifest_text(&object).await? else { return Err(ClipError::NoHls) };
-        let base = directory_in(&media.directory, key);
-        let read = move || playlist::parse(&text, |uri: &str| path::inside(&base, uri));
+        let (base, text_bytes) = (directory_in(&media.directory, key), text.len());
+        let read = move || {
+            let _turn = turn;
+            playlist::parse(&text, |uri: &str| path::inside(&base, uri))
+        };
         // the largest takes longer than a thread that serves others should be held
         let read = tokio::task::spawn_blocking(read).await;
         match read.ok().and_then(Result::ok) {
-            Some(Playlist::Media(list)) => Ok(Some(list)),
+            Some(Playlist::Media(list)) => {
+                let list = Arc::new(list);
+                self.lists.keep(&object.stored, &list, text_bytes);
+                Ok(Some(list))
+            }
             Some(Playlist::Master(_)) => Err(ClipError::Master),
             None => Err(ClipError::NoHls),
         }
@@ -183,17 +194,23 @@ impl Library {
         app: AppId,
         media: &Media,
         key: &str,
-    ) -> Result<Option<(String, usize, MediaPlaylist)>, ClipError> {
+    ) -> Result<Option<(String, usize, Arc<MediaPlaylist>)>, ClipError> {
         let Some((base, range)) = serve::part_of(key) else { return Ok(None) };
-        let Some(mut list) = self.list_at(app, media, &base).await? else { return Ok(None) };
+        let Some(list) = self.list_at(app, (media, &base), None).await? else { return Ok(None) };
         let Some(segments) = list.segments.get(range.clone()) else { return Ok(None) };
         let (mut segments, date) = (segments.to_vec(), date_of(&list, range.start));
         if let Some(first) = segments.first_mut() {
             first.date = date;
         }
-        list.media_sequence = list.sequence_of(range.start);
-        list.segments = segments;
-        Ok(Some((base, range.start, list)))
+        let part = MediaPlaylist {
+            version: list.version,
+            target_duration_s: list.target_duration_s,
+            media_sequence: list.sequence_of(range.start),
+            ended: list.ended,
+            segments,
+            others: list.others.clone(),
+        };
+        Ok(Some((base, range.start, Arc::new(part))))
     }
 
     /// Bucket and key of an address under which media are served here: by the host that clients are

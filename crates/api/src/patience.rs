@@ -4,7 +4,8 @@
 //! connection), the next request on a connection that is kept open (real consumers poll every 10 or
 //! 60 seconds, and a connection that ends just then costs them an error), and room to write (a
 //! client that asks and never reads would hold its answer in memory). hyper has one deadline for the
-//! first two together and none for the third. What happens between head and answer is bounded where
+//! first two together and none for the third. A client that reads a byte now and then would never end
+//! it, so there is a least rate, too; only time in which the client is waited for counts. What happens between head and answer is bounded where
 //! it happens; here it is not interrupted. Who never showed a key is waited for less long.
 
 use std::io;
@@ -15,8 +16,9 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use model::limits;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::seats::{Seat, Turn};
 
@@ -32,6 +34,8 @@ pub(crate) struct Patience {
     pub(crate) next_of_stranger: Duration,
     /// One byte of progress while writing.
     pub(crate) write: Duration,
+    /// [`limits::ANSWER_PIECE_BYTES`] of progress, in all.
+    pub(crate) crawl: Duration,
 }
 
 /// An answer's body that keeps its connection busy until it has been taken.
@@ -86,13 +90,30 @@ pub(crate) struct Patient<S> {
     seat: Seat,
     awaited: Awaited,
     reading: Option<Pin<Box<Sleep>>>,
-    writing: Option<Pin<Box<Sleep>>>,
+    writing: Option<Writing>,
+    /// Bytes that were written since the client took the last piece, and how long it was waited for since.
+    piece: (u64, Duration),
+}
+
+/// A write that waits for room.
+#[derive(Debug)]
+struct Writing {
+    since: Instant,
+    end: Pin<Box<Sleep>>,
 }
 
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, patience: Patience, seat: Seat) -> Self {
         let reading = Some(Box::pin(sleep(patience.head)));
-        Self { stream, patience, seat, awaited: Awaited::Head, reading, writing: None }
+        Self {
+            stream,
+            patience,
+            seat,
+            awaited: Awaited::Head,
+            reading,
+            writing: None,
+            piece: Default::default(),
+        }
     }
 
     /// Follows what happens above: a head that is complete makes the connection busy, and an answer
@@ -113,18 +134,28 @@ impl<S> Patient<S> {
         }
     }
 
+    /// What comes of a write; `written` tells how many bytes went.
     fn wrote<T>(
         &mut self,
         outcome: Poll<io::Result<T>>,
+        written: impl FnOnce(&T) -> usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.writing = None;
-            return outcome;
+        if let Poll::Ready(outcome) = outcome {
+            let (bytes, waited) = &mut self.piece;
+            let now = self.writing.take().map_or(Duration::ZERO, |one| one.since.elapsed());
+            *waited = waited.saturating_add(now);
+            let more = outcome.as_ref().map_or(0, written);
+            *bytes = bytes.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+            if *bytes >= limits::ANSWER_PIECE_BYTES {
+                self.piece = (0, Duration::ZERO);
+            }
+            return Poll::Ready(outcome);
         }
-        let patience = self.patience.write;
-        let deadline = self.writing.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(deadline.as_mut().poll(cx));
+        let left = self.patience.crawl.saturating_sub(self.piece.1);
+        let patience = self.patience.write.min(left);
+        let begin = || Writing { since: Instant::now(), end: Box::pin(sleep(patience)) };
+        ready!(self.writing.get_or_insert_with(begin).end.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -161,17 +192,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(outcome, cx)
+        self.wrote(outcome, |written| *written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        self.wrote(outcome, cx)
+        self.wrote(outcome, |()| 0, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.wrote(outcome, cx)
+        self.wrote(outcome, |()| 0, cx)
     }
 
     fn poll_write_vectored(
@@ -180,7 +211,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(outcome, cx)
+        self.wrote(outcome, |written| *written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -191,7 +222,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-    use tokio::time::Instant;
 
     use super::*;
     use crate::seats::Seats;
@@ -201,6 +231,7 @@ mod tests {
         next: Duration::from_secs(75),
         next_of_stranger: Duration::from_secs(15),
         write: Duration::from_mins(1),
+        crawl: Duration::from_mins(5),
     };
 
     async fn pair() -> (Patient<DuplexStream>, DuplexStream, Seat) {
@@ -291,5 +322,46 @@ mod tests {
         let (outcome, _far) = tokio::join!(near.write_all(&[7; 64]), slow);
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(begun.elapsed().as_secs(), 50 * 3 + 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_now_and_then_ends_the_stream_too() {
+        let (mut near, mut far, _seat) = pair().await;
+        let slow = async {
+            loop {
+                sleep(Duration::from_secs(50)).await;
+                far.read_u8().await.unwrap();
+            }
+        };
+        let begun = Instant::now();
+        let answer = [7; 64];
+        let outcome = tokio::select! {
+            outcome = near.write_all(&answer) => outcome,
+            () = slow => panic!("it reads for ever"),
+        };
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed(), PATIENCE.crawl);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_takes_all_of_a_long_answer() {
+        let (near, mut far) = tokio::io::duplex(4_096);
+        let seat = Seats::new(1, Duration::ZERO).take().await.unwrap();
+        let mut near = Patient::new(near, PATIENCE, seat);
+        let answer = vec![7; 4 * 1024 * 1024];
+        // 64 kbit/s, after which nothing comes for a while
+        let slow = async {
+            let mut second = [0; 8_000];
+            for _ in 0..answer.len() / second.len() {
+                sleep(Duration::from_secs(1)).await;
+                far.read_exact(&mut second).await.unwrap();
+            }
+            sleep(Duration::from_secs(50)).await;
+            far.read_exact(&mut second[..answer.len() % 8_000]).await.unwrap();
+        };
+        let begun = Instant::now();
+        let (outcome, ()) = tokio::join!(near.write_all(&answer), slow);
+        outcome.unwrap();
+        assert!(begun.elapsed() > PATIENCE.crawl);
     }
 }

@@ -218,6 +218,7 @@ async fn speak<S: Surface>(
         next: transport.keep_alive,
         next_of_stranger: transport.keep_alive_of_stranger,
         write: transport.write_stall,
+        crawl: transport.write_crawl,
     };
     let io = TokioIo::new(Patient::new(stream, patience, seat.clone()));
     let service = service_fn(|mut request: Incoming| {

@@ -66,6 +66,8 @@ pub struct Transport {
     pub body_read: Duration,
     /// How long a client may take no byte of an answer that waits for it.
     pub write_stall: Duration,
+    /// How long is waited, in all, for a client to take [`limits::ANSWER_PIECE_BYTES`].
+    pub write_crawl: Duration,
     /// How long a graceful stop waits for the requests under way.
     pub drain: Duration,
     /// Connections held at once. When more come, those go that have waited longest for their clients;
@@ -84,6 +86,7 @@ impl Default for Transport {
             make_room_after: Duration::from_millis(limits::MAKE_ROOM_AFTER_MS),
             body_read: Duration::from_millis(limits::BODY_READ_MS),
             write_stall: Duration::from_millis(limits::OBJECT_IDLE_MS),
+            write_crawl: Duration::from_millis(limits::ANSWER_PIECE_MS),
             drain: Duration::from_millis(limits::SHUTDOWN_MS - 2_000),
             connections: limits::CONNECTIONS_MAX,
             bodies_in_flight_bytes: limits::BODIES_IN_FLIGHT_BYTES_MAX,

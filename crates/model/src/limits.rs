@@ -101,6 +101,11 @@ pub const MAKE_ROOM_AFTER_MS: u64 = 1_000;
 pub const BODY_READ_MS: u64 = 30_000;
 /// Milliseconds between two pieces of an object's body: uploads are long, silence is not.
 pub const OBJECT_IDLE_MS: u64 = 60_000;
+/// Bytes of an answer that a client must take within [`ANSWER_PIECE_MS`].
+pub const ANSWER_PIECE_BYTES: u64 = 256 * 1024;
+/// Milliseconds that are waited, in all, for a client to take [`ANSWER_PIECE_BYTES`]: 7 kbit/s, far below
+/// what any picture or voice is played at, so that nobody holds a connection with a byte now and then.
+pub const ANSWER_PIECE_MS: u64 = 300_000;
 /// Connections held at once; beyond it those go that have waited longest for their clients.
 pub const CONNECTIONS_MAX: usize = 8_192;
 /// Connections to health and metrics at once: a few scrapers and probes, and some who do not read.

@@ -76,8 +76,8 @@ pub(crate) async fn handle(gateway: &Gateway, parts: &Parts) -> Response {
         return plain(StatusCode::FORBIDDEN);
     }
     let outcome = match &signed {
-        Some(signed) if signed::is_playlist(&key) => {
-            signed_playlist(library, &served, signed, &parts.method).await
+        Some(signed) if signed::is_playlist(&key) || is_dash(&key) => {
+            signed_manifest(library, &served, signed, &parts.method).await
         }
         _ => serve(library, &served, &parts.method, &parts.headers).await,
     };
@@ -108,9 +108,9 @@ fn signature<'a>(
     guard.check(parts, key, parts.extensions.get::<Peer>().map(|peer| peer.0))
 }
 
-/// A playlist in which everything is signed. It is made for this request, so there are no parts of it and
-/// nothing to compare it with; one that is too long to be read is served as it is.
-async fn signed_playlist(
+/// A playlist or manifest in which everything is signed. It is made for this request, so there are no parts of
+/// it and nothing to compare it with; one that cannot be read is served as it is.
+async fn signed_manifest(
     library: &Library,
     served: &Served,
     signed: &Signed<'_>,
@@ -130,7 +130,17 @@ async fn signed_playlist(
         }
     }
     let text = String::from_utf8_lossy(&bytes);
-    let text = playlist::sign(&text, signed);
+    let text = if is_dash(&served.key) {
+        match playlist::sign_dash(&text, signed) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::debug!(%error, "a manifest is served without signatures");
+                text.into_owned()
+            }
+        }
+    } else {
+        playlist::sign(&text, signed)
+    };
     let mut response = plain(StatusCode::OK);
     insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
     insert(&mut response, CONTENT_LENGTH, &text.len().to_string());
@@ -138,6 +148,10 @@ async fn signed_playlist(
         *response.body_mut() = Body::from(text);
     }
     Ok(response)
+}
+
+fn is_dash(key: &str) -> bool {
+    catalogue::content_type(key) == "application/dash+xml"
 }
 
 /// An address that is not served says why, for who made it.

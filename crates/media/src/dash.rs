@@ -8,6 +8,7 @@
 //! elements (xlink), and everything that only a player needs.
 
 mod duration;
+mod queries;
 mod template;
 mod xml;
 
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 use model::limits;
 
 use crate::playlist::path::{self, PathError};
+pub(crate) use queries::with_queries;
 use template::{Template, Values};
 use xml::Node;
 

@@ -41,3 +41,15 @@ pub fn files(kind: ManifestType, text: &str) -> Result<Vec<String>, ManifestErro
         ManifestType::Mpd => Ok(dash::read(text)?.files),
     }
 }
+
+/// The text of a DASH manifest in which every name that a player asks for has a query; `query` says which,
+/// of a name as seen from the manifest's directory; none: it has none.
+///
+/// # Errors
+/// What is wrong with the manifest, or that it would become too long.
+pub fn with_queries(
+    mpd: &str,
+    query: impl Fn(&str) -> Option<String>,
+) -> Result<String, ManifestError> {
+    Ok(dash::with_queries(mpd, query)?)
+}

@@ -1,4 +1,5 @@
-//! Playlists behind a signed address: what they name is signed too, for as long and for as many.
+//! Playlists and manifests behind a signed address: what they name is signed too, for as long and for as
+//! many.
 //!
 //! A player resolves what a playlist names against its path and forgets its query, so the names themselves
 //! get one, in the answer and nowhere else. Each is signed for its own directory, which may lie below. A
@@ -11,6 +12,7 @@
 //! Deliberately absent: checking what a playlist says. What else is named in one that was uploaded is a
 //! relative path.
 
+use media::manifest::{self, ManifestError};
 use media::playlist;
 use sign::hotlink::Hotlink;
 
@@ -55,6 +57,12 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>) -> String {
     out
 }
 
+/// The same of a DASH manifest. It names patterns, each of which is signed for the directory that it leads to.
+pub(super) fn sign_dash(mpd: &str, signed: &Signed<'_>) -> Result<String, ManifestError> {
+    let names = Names { signed, whole: signed.hotlink.whole() };
+    manifest::with_queries(mpd, |name| names.query(name.split(['?', '#']).next()?))
+}
+
 struct Names<'a> {
     signed: &'a Signed<'a>,
     whole: Hotlink,
@@ -63,15 +71,20 @@ struct Names<'a> {
 impl Names<'_> {
     fn uri(&self, uri: &str) -> String {
         let path = uri.split(['?', '#']).next().unwrap_or_default();
-        let Some(full) = self.path(path) else { return uri.to_owned() };
-        let directory = full.rfind('/').and_then(|at| full.get(..=at)).unwrap_or("/");
-        let hotlink = if is_playlist(path) { &self.signed.hotlink } else { &self.whole };
-        let query = hotlink.of(self.signed.key, directory).query();
+        let Some(query) = self.query(path) else { return uri.to_owned() };
         let (before, fragment) = uri
             .split_once('#')
             .map_or((uri, ""), |(before, _)| (before, uri.get(before.len()..).unwrap_or_default()));
         let joint = if before.contains('?') { '&' } else { '?' };
         format!("{before}{joint}{query}{fragment}")
+    }
+
+    /// The signature of a path; none: it leads elsewhere.
+    fn query(&self, path: &str) -> Option<String> {
+        let full = self.path(path)?;
+        let directory = full.rfind('/').and_then(|at| full.get(..=at)).unwrap_or("/");
+        let hotlink = if is_playlist(path) { &self.signed.hotlink } else { &self.whole };
+        Some(hotlink.of(self.signed.key, directory).query())
     }
 
     /// The path that a name leads to in the playlist's own bucket; none: it leads elsewhere.

@@ -4,6 +4,7 @@ use model::limits;
 
 use super::xml::Node;
 use super::{MpdError, Role};
+use crate::playlist::path;
 
 /// A template with what it inherits; members of an inner element replace those of the outer one.
 #[derive(Clone, Default)]
@@ -51,6 +52,26 @@ impl<'a> Template<'a> {
             duration: number(node, "duration")?.or(self.duration),
             is_some: true,
         })
+    }
+
+    /// Its patterns that a query can be put behind: the attribute, the pattern, and one of its addresses. Where
+    /// the number or the time of a segment stands in a directory, no address tells the directory of all.
+    pub(super) fn patterns(
+        &self,
+        values: Values<'_>,
+    ) -> Result<Vec<(&'static str, &'a str, String)>, MpdError> {
+        let named =
+            [("initialization", self.initialization), ("media", self.media), ("index", self.index)];
+        let mut patterns = Vec::new();
+        for (name, pattern) in named {
+            let Some(pattern) = pattern else { continue };
+            let first = fill(pattern, values, Place { number: 0, time: 0 })?;
+            let other = fill(pattern, values, Place { number: 1, time: 1 })?;
+            if path::directory(&first) == path::directory(&other) {
+                patterns.push((name, pattern, first));
+            }
+        }
+        Ok(patterns)
     }
 
     /// Tells `add` every address of a representation in a period of that many seconds.

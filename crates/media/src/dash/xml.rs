@@ -30,6 +30,11 @@ impl Node {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// All children, in their order.
+    pub(super) fn all(&self) -> &[Self] {
+        &self.children
+    }
+
     /// The first child of that name.
     pub(super) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)

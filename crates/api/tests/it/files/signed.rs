@@ -1,7 +1,10 @@
 //! Signed addresses.
 
+use std::path::Path;
+
 use serde_json::json;
 use sign::hotlink::Hotlink;
+use tokio::process::Command;
 
 use super::{Media, ask, get};
 use crate::message::Message;
@@ -92,5 +95,97 @@ async fn what_a_signed_playlist_names_plays() {
     let head = server.send_head(&head).await;
     let whole = ask(&server, &signed(&media.path, NOW_S, ""), &[]).await;
     assert_eq!(head.header("x-content-length"), Some(&*whole.body.len().to_string()));
+    server.stop().await;
+}
+
+async fn ffmpeg(directory: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin"]).args(arguments).env_remove("http_proxy");
+    let output = command.current_dir(directory).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_dash_manifest_plays_to_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let picture = ["-f", "lavfi", "-i", "testsrc=size=128x72:rate=25:duration=3"];
+    let sound = ["-f", "lavfi", "-i", "sine=duration=3", "-c:a", "aac"];
+    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25"];
+    let dash = ["-f", "dash", "-seg_duration", "1", "all.mpd"];
+    let all = [&picture[..], &sound[..], &coded[..], &dash[..]].concat();
+    ffmpeg(directory.path(), &all).await;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        files.push((name, std::fs::read(entry.path()).unwrap()));
+    }
+    files.sort();
+    assert!(files.len() > 8, "a manifest, two beginnings, six segments: {}", files.len());
+    let (_, manifest) = files.remove(0);
+    let beside: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    let server = guarded().await;
+    let media = Media::upload(&server, "mpd", &manifest, &beside).await;
+    assert_eq!(ask(&server, &media.beside(beside[0].0), &[]).await.status, 403);
+    let url = format!("http://{}{}", server.addr, signed(&media.path, NOW_S, "&rlimit=1"));
+    let copied = ["-map", "0", "-c", "copy", "-f", "framecrc", "-"];
+    let frames = |text: String| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    let local = ffmpeg(directory.path(), &[&["-i", "all.mpd"], &copied[..]].concat()).await;
+    let played = ffmpeg(directory.path(), &[&["-i", url.as_str()], &copied[..]].concat()).await;
+    let (local, played) = (frames(local), frames(played));
+    assert!(played.len() > 75 + 100, "pictures and sound: {}", played.len());
+    assert_eq!(played, local);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_name_in_a_signed_dash_manifest_is_good_for_its_directory() {
+    let server = guarded().await;
+    let manifest = "<MPD mediaPresentationDuration=\"PT4S\"><Period><AdaptationSet>\
+        <SegmentTemplate duration=\"4\" initialization=\"$RepresentationID$/i.mp4\" \
+        media=\"$RepresentationID$/$Number$.m4s\"/><Representation id=\"v1\"/><Representation id=\"v2\"/>\
+        </AdaptationSet><AdaptationSet><Representation id=\"a\"><BaseURL>s/a.mp4</BaseURL></Representation>\
+        </AdaptationSet></Period></MPD>";
+    let beside: [(&str, &[u8]); 5] = [
+        ("v1/i.mp4", b"i1"),
+        ("v1/1.m4s", b"m1"),
+        ("v2/i.mp4", b"i2"),
+        ("v2/1.m4s", b"m2"),
+        ("s/a.mp4", b"a"),
+    ];
+    let media = Media::upload(&server, "mpd", manifest.as_bytes(), &beside).await;
+    let answer = ask(&server, &signed(&media.path, NOW_S, ""), &[]).await;
+    assert_eq!((answer.status, answer.header("etag")), (200, None));
+    assert_eq!(answer.header("content-type"), Some("application/dash+xml"));
+    let text = String::from_utf8(answer.body).unwrap();
+    let value = |from: &str, before: &str, behind: &str| {
+        let text = text.split_once(from).unwrap().1.split_once(before).unwrap().1;
+        text.split_once(behind).unwrap().0.replace("&amp;", "&")
+    };
+    for (representation, other) in [("v1", "v2"), ("v2", "v1")] {
+        let from = format!("<Representation id=\"{representation}\"");
+        for (attribute, name) in [("initialization", "i.mp4"), ("media", "1.m4s")] {
+            let pattern = value(&from, &format!("{attribute}=\""), "\"");
+            let fill =
+                |id: &str| pattern.replace("$RepresentationID$", id).replace("$Number$", "1");
+            let answer = ask(&server, &media.beside(&fill(representation)), &[]).await;
+            let (_, expected) = beside
+                .iter()
+                .find(|(path, _)| *path == format!("{representation}/{name}"))
+                .unwrap();
+            assert_eq!((answer.status, &*answer.body), (200, *expected), "{pattern}");
+            assert_eq!(ask(&server, &media.beside(&fill(other)), &[]).await.status, 403);
+        }
+    }
+    let single = value("<Representation id=\"a\"", "<BaseURL>", "</BaseURL>");
+    assert_eq!(ask(&server, &media.beside(&single), &[]).await.body, b"a");
+    let broken = Media::upload(&server, "mpd", b"<MPD><Period></MPD>", &[]).await;
+    let answer = ask(&server, &signed(&broken.path, NOW_S, ""), &[]).await;
+    assert_eq!((answer.status, &*answer.body), (200, b"<MPD><Period></MPD>".as_slice()));
     server.stop().await;
 }

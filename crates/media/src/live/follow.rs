@@ -143,7 +143,8 @@ fn first_new(list: &MediaPlaylist, dates: &[Option<Timestamp>], reached: &Reache
         return First { index: 0, continues: follows, breaks: !follows };
     }
     let index = usize::try_from(latest - list.media_sequence).unwrap_or(usize::MAX);
-    if list.segments.get(index).is_some_and(|segment| segment.file.uri == reached.uri) {
+    let date = dates.get(index).copied().flatten();
+    if list.segments.get(index).is_some_and(|segment| is_same(segment, date, reached)) {
         return First { index: index + 1, continues: true, breaks: false };
     }
     // numbered anew: what is after the end is new, and all of it if the clock was set back
@@ -159,6 +160,22 @@ fn first_new(list: &MediaPlaylist, dates: &[Option<Timestamp>], reached: &Reache
         list.segments.iter().zip(dates).position(is_new).unwrap_or(list.segments.len())
     };
     First { index, continues: false, breaks: true }
+}
+
+/// A reference without its query.
+pub(super) fn bare(uri: &str) -> &str {
+    uri.split(['?', '#']).next().unwrap_or(uri)
+}
+
+/// Whether a segment with the number of the one that was recorded last is that one. Another query is
+/// another token if the time is the same.
+fn is_same(segment: &Segment, date: Option<Timestamp>, reached: &Reached) -> bool {
+    let duration = i64::try_from(segment.duration.as_millis()).unwrap_or(i64::MAX);
+    let end = date.map(|at| at.plus_ms(duration)).zip(reached.end);
+    let uri = &segment.file.uri;
+    *uri == reached.uri
+        || bare(uri) == bare(&reached.uri)
+            && end.is_some_and(|(end, reached)| end.since_ms(reached).abs() <= SLACK_MS)
 }
 
 #[cfg(test)]
@@ -208,6 +225,15 @@ mod tests {
         assert_eq!(new(&four, &reached(8, "8", 4)), [(2, false), (3, false)]);
         assert_eq!(new(&four, &reached(10, "10", 8)), []);
         assert_eq!(new(&four, &reached(6, "6", 0)), all, "the next one follows at once");
+    }
+
+    #[test]
+    fn another_token_is_no_other_segment() {
+        let two = list(7, &[("7?t=2", 0), ("8?t=2", 2)]);
+        assert_eq!(new(&two, &reached(7, "7?t=1", 2)), [(1, false)]);
+        let anew = list(7, &[("7?t=2", 60), ("8?t=2", 62)]);
+        assert_eq!(new(&anew, &reached(7, "7?t=1", 2)), [(0, true), (1, false)]);
+        assert_eq!(new(&two, &reached(7, "other?t=1", 2)), [(1, true)]);
     }
 
     #[test]

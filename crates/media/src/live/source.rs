@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::follow::bare;
 use crate::error::LiveError;
 use crate::playlist::{self, ByteRange, PathError, Playlist, path};
 use crate::pull::PullSettings;
@@ -123,7 +124,8 @@ impl<'a> Reader<'a> {
         max: u64,
     ) -> Result<Body<'a>, Unread> {
         let deadline = Instant::now() + Duration::from_millis(limits::LIVE_READ_MS);
-        let named = named(at);
+        // as the log and DescribeLiveStreams name it: the query of a URL may hold a token
+        let named = bare(at);
         if range.is_some_and(|range| range.len > max) {
             return Err(format!("{named}: more than {max} bytes"));
         }
@@ -157,12 +159,6 @@ impl<'a> Reader<'a> {
         let wanted = range.map(|range| range.len);
         Ok(Body { pieces, at: named.to_owned(), wanted, left: max, max, deadline })
     }
-}
-
-/// What is read, as the log and DescribeLiveStreams name it: without the query of a URL, which may hold a
-/// token.
-fn named(at: &str) -> &str {
-    at.split(['?', '#']).next().unwrap_or(at)
 }
 
 /// Bytes on their way here.

@@ -4,6 +4,7 @@
 //! own sound. It stays the same as long as it is there, so that a recording does not change its picture
 //! because a ladder was written in another way.
 
+use super::follow::bare;
 use crate::playlist::{MasterPlaylist, Variant};
 
 /// Why no variant can be recorded.
@@ -21,10 +22,6 @@ pub(super) fn choose<'a>(master: &'a MasterPlaylist, before: Option<&str>) -> Op
         .find(is_before)
         .or_else(|| nearly.find(is_bare))
         .or_else(|| master.self_contained().rev().max_by_key(|variant| variant.bandwidth))
-}
-
-fn bare(path: &str) -> &str {
-    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 #[cfg(test)]

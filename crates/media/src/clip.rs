@@ -22,6 +22,7 @@ mod copy;
 mod keep;
 pub(crate) mod list;
 pub(crate) mod lists;
+mod plan;
 pub(crate) mod serve;
 pub(crate) mod source;
 

@@ -21,7 +21,7 @@ use queue::{Commit, RecordKey, RecordPut};
 use wire::TaskStatus;
 use wire::event::task::PersistenceCompleteTask;
 
-use super::keep;
+use super::plan;
 use crate::error::{Fault, Refusal};
 use crate::library::{Library, ROUNDS};
 use crate::objects::Objects;
@@ -175,7 +175,7 @@ impl Library {
         let object: Option<(Object, u64)> = self.one(record::object_key(key.app, playlist)).await?;
         let (object, _) = object.ok_or_else(gone)?;
         let text = self.manifest_text(&object).await?.ok_or_else(gone)?;
-        keep::files(&text).ok_or_else(gone)
+        plan::files(&text).ok_or_else(gone)
     }
 
     /// Those of a page of files that the clip does not have.

@@ -1,23 +1,22 @@
 //! A clip that is kept: from its inputs to a media of its own, in one commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{AppId, Application, EventKind, FileId, Naming, NewEvent, Timestamp, limits};
-use queue::{Commit, RecordKey};
 use wire::TaskStatus;
 use wire::action::Persistence;
 use wire::event::task::FileUploadTask;
 
-use super::list::{self, Run};
+use super::list;
+use super::plan::Plan;
 use super::{Clipped, Taken, Wanted, shown};
 use crate::classes::Label;
 use crate::error::{Attempted, ClipError, Fault};
 use crate::hls;
 use crate::library::{Library, ROUNDS};
-use crate::playlist::{self, Playlist, path};
-use crate::probe::MetaData;
-use crate::record::{self, About, Copying, Hold, Media, Object, Origin, Path};
+use crate::probe::{MetaData, bits_per_second};
+use crate::record::{self, About, Copying, Media, Object, Path};
 use crate::task::{self, Task, TaskType, Work};
 use crate::writing::Reserved;
 use crate::{place, random, render};
@@ -57,7 +56,7 @@ impl Library {
     ) -> Result<Clipped, Attempted<ClipError>> {
         let app = application.id;
         let plan = Plan::new(taken)?;
-        let size = self.size_of(app, &plan).await?;
+        let sizes = self.sizes_of(app, &plan).await?;
         let (region, name) = match taken.first() {
             Some(first) => (first.input.region.clone(), first.input.name.clone()),
             None => return Err(ClipError::NoHls.into()),
@@ -70,8 +69,8 @@ impl Library {
         let (_reserved, object) = self.written_object(file, plan.text.as_bytes()).await?;
         let filing = self.filing(app, about.class_id).await?;
         let filing = filing.ok_or_else(|| super::value("ClassId", "there is no such class"))?;
-        let bytes = size.saturating_add(object.size);
-        let meta = MetaData { size: bytes, ..streams(taken) };
+        let bytes = sizes.whole.saturating_add(object.size);
+        let meta = measured(streams(taken), &sizes, object.size);
         let media = Media {
             bucket: place::bucket(app, self.settings.account),
             region,
@@ -150,19 +149,21 @@ impl Library {
         }
     }
 
-    /// Bytes of all files of a plan; every one of them must be there.
-    async fn size_of(&self, app: AppId, plan: &Plan<'_>) -> Result<u64, Attempted<ClipError>> {
-        let mut size = 0_u64;
+    /// Bytes of the files of a plan; every one of them must be there.
+    async fn sizes_of(&self, app: AppId, plan: &Plan<'_>) -> Result<Sizes, Attempted<ClipError>> {
+        let mut sizes = Sizes::default();
         for page in plan.files.chunks(PAGE) {
-            let keys = page.iter().map(|key| record::object_key(app, key)).collect();
+            let keys = page.iter().map(|file| record::object_key(app, &file.key)).collect();
             let found = self.backend.get(keys).await.map_err(Fault::from)?;
-            for (key, found) in page.iter().zip(found) {
-                let found = found.ok_or_else(|| ClipError::Incomplete(key.clone()))?;
-                let object: Object = record::read(&found).map_err(Fault::from)?;
-                size = size.saturating_add(object.size);
+            for (file, found) in page.iter().zip(found) {
+                let found = found.ok_or_else(|| ClipError::Incomplete(file.key.clone()))?;
+                let Object { size, .. } = record::read(&found).map_err(Fault::from)?;
+                sizes.whole = sizes.whole.saturating_add(size);
+                let played = file.parts_bytes.map_or(size, |parts| parts.min(size));
+                sizes.played = sizes.played.saturating_add(played);
             }
         }
-        Ok(size)
+        Ok(sizes)
     }
 
     /// What a clip is told of itself, checked.
@@ -227,96 +228,25 @@ pub(super) fn streams(taken: &[Taken]) -> MetaData {
     }
 }
 
-/// A clip before it is committed.
-struct Plan<'a> {
-    taken: &'a [Taken],
-    /// Where files come from, each once, and what holds it.
-    origins: Vec<(Origin, Hold)>,
-    /// The keys of all objects that must be copied, each once.
-    files: Vec<String>,
-    /// The playlist.
-    text: String,
-}
-
-impl<'a> Plan<'a> {
-    fn new(taken: &'a [Taken]) -> Result<Self, ClipError> {
-        let mut origins: Vec<(Origin, Hold)> = Vec::new();
-        for Taken { input, .. } in taken {
-            for (origin, hold) in input.origins.iter().zip(&input.holds) {
-                if !origins.iter().any(|(known, _)| known.file == origin.file) {
-                    origins.push((origin.clone(), hold.clone()));
-                }
-            }
-        }
-        let numbers: HashMap<FileId, usize> =
-            origins.iter().enumerate().map(|(nth, (origin, _))| (origin.file, nth)).collect();
-        let run = |taken: &'a Taken| {
-            let numbers = &numbers;
-            let place = Box::new(move |path: &str| match taken.input.find(path) {
-                Some((origin, rest)) => {
-                    format!("{}/{rest}", numbers.get(&origin.file).copied().unwrap_or_default())
-                }
-                None => path.to_owned(),
-            });
-            Run { list: &taken.input.list, range: taken.range.clone(), place }
-        };
-        let runs: Vec<Run<'_>> = taken.iter().map(run).collect();
-        check(&runs)?;
-        let text = list::write(&runs);
-        drop(runs);
-        let copying = Copying {
-            action: String::new(),
-            sources: origins.iter().map(|(origin, _)| origin.clone()).collect(),
-        };
-        let files = files(&text).ok_or(ClipError::TooLong)?;
-        let key = |path: &String| copying.source_of(path).map(|(_, key)| key);
-        let files = files.iter().map(key).collect::<Option<_>>();
-        let files = files.ok_or(ClipError::NoHls)?;
-        Ok(Self { taken, origins, files, text })
-    }
-
-    /// The part of the commit that rests on the sources and holds them.
-    fn holding(&self, app: AppId, clip: FileId) -> Result<Commit, ClipError> {
-        let mut expect: Vec<(RecordKey, Option<u64>)> = Vec::new();
-        for rest in self.taken.iter().flat_map(|taken| &taken.input.expect) {
-            if !expect.contains(rest) {
-                expect.push(rest.clone());
-            }
-        }
-        let mut put = Vec::with_capacity(self.origins.len());
-        for (origin, hold) in &self.origins {
-            let mut hold = hold.clone();
-            if hold.by.len() >= limits::CLIPS_PENDING_MAX {
-                return Err(ClipError::Busy(limits::CLIPS_PENDING_MAX));
-            }
-            hold.by.push(clip);
-            put.push(hold.put(record::hold_key(app, origin.file)));
-        }
-        Ok(Commit { expect, put, ..Commit::default() })
+/// The same with what the files of the clip say; they are all its own, so it is measured as an upload is.
+/// Files of which only parts are played are copied whole, which must not count for the bitrate.
+fn measured(streams: MetaData, sizes: &Sizes, playlist_bytes: u64) -> MetaData {
+    let duration = Duration::try_from_secs_f64(streams.duration).ok();
+    let played = sizes.played.saturating_add(playlist_bytes);
+    MetaData {
+        size: sizes.whole.saturating_add(playlist_bytes),
+        bitrate: bits_per_second(played, duration).unwrap_or(0),
+        ..streams
     }
 }
 
-/// Whether these runs can stand in one playlist.
-fn check(runs: &[Run<'_>]) -> Result<(), ClipError> {
-    let segments = || runs.iter().flat_map(Run::segments);
-    if segments().count() > limits::PLAYLIST_SEGMENTS_MAX {
-        return Err(ClipError::TooLong);
-    }
-    // a map is in force to the end: nothing takes it from transport streams that come behind it
-    let mapped = segments().filter(|segment| segment.map.is_some()).count();
-    if mapped != 0 && mapped != segments().count() {
-        return Err(ClipError::Mixed);
-    }
-    Ok(())
-}
-
-/// The paths that a playlist of ours names; none: it is longer than any that is read.
-pub(super) fn files(text: &str) -> Option<Vec<String>> {
-    let list = playlist::parse(text, |uri: &str| path::inside("", uri)).ok()?;
-    match list {
-        Playlist::Media(_) => Some(list.files().into_iter().map(str::to_owned).collect()),
-        Playlist::Master(_) => None,
-    }
+/// Bytes of the files of a clip, without its playlist.
+#[derive(Default)]
+struct Sizes {
+    /// Of all of them.
+    whole: u64,
+    /// What of that is played.
+    played: u64,
 }
 
 impl From<ClipError> for Attempted<ClipError> {

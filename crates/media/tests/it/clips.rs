@@ -226,7 +226,11 @@ async fn is_kept(options: &str) {
     assert_eq!(info["MediaUrl"], made.url);
     let (directory, _) = dump(&world, &made.url).await;
     let dumped = size_under(directory.path());
-    assert_eq!(upload["MetaData"]["Size"], dumped, "the sizes of all files, of each once");
+    let told = &upload["MetaData"];
+    assert_eq!(told["Size"], dumped, "the sizes of all files, of each once");
+    let played = dumped - unplayed(&list(&world, &made.url).await, directory.path());
+    let rate = f64::from(u32::try_from(played * 8).unwrap()) / told["Duration"].as_f64().unwrap();
+    assert!((told["Bitrate"].as_f64().unwrap() - rate).abs() <= 1.0, "{rate}: {told}");
 
     world.library.delete(&application(APP), &source.file.to_string(), &[]).await.unwrap();
     let world = world.restart().await;
@@ -236,6 +240,15 @@ async fn is_kept(options: &str) {
     let world = world.restart().await;
     assert!(world.object_files().is_empty(), "{:?}", world.object_files());
     assert!(world.garbage().await.is_empty());
+}
+
+/// Bytes in the files of a clip that no segment and no map names.
+fn unplayed(list: &MediaPlaylist, directory: &Path) -> u64 {
+    let Some(file) = list.segments.iter().find(|segment| segment.range.is_some()) else { return 0 };
+    let size = std::fs::metadata(directory.join(&file.file.path)).unwrap().len();
+    let named: u64 = list.segments.iter().map(|segment| segment.range.unwrap().len).sum();
+    assert!(named < size, "two of five seconds are not in the clip");
+    size - named
 }
 
 fn size_under(directory: &Path) -> u64 {

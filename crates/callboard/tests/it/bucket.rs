@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use client::{CallError, CosClient};
 use serde_json::{Value, json};
+use testkit::agreement::{self, Agreement};
 use testkit::bucket::Bucket;
 use testkit::certificate::Authority;
 use testkit::process::Server;
@@ -49,6 +50,17 @@ async fn curl(args: &[&str], url: &str) -> (String, Vec<u8>) {
     let at = bytes.iter().rposition(|byte| *byte == b'\n').unwrap();
     let status = String::from_utf8(bytes.split_off(at)).unwrap();
     (status.trim().to_owned(), bytes)
+}
+
+/// Whether library, objects and events of a server agree, and nothing is left over.
+pub(crate) async fn agreement(server: &Server, bucket: Option<&Bucket>) -> Agreement {
+    let (copy, data) = (tempfile::tempdir().unwrap(), server.data());
+    let Some(bucket) = bucket else { return agreement::check(&data).await.unwrap() };
+    assert_eq!(bucket.incomplete().await.unwrap(), Vec::<String>::new());
+    bucket.copy_to(&copy.path().join("objects")).await.unwrap();
+    let staging = copy.path().join("staging");
+    std::os::unix::fs::symlink(data.join("staging"), staging).unwrap();
+    agreement::check_apart(&data, copy.path()).await.unwrap()
 }
 
 #[tokio::test]

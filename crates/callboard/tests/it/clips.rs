@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use client::{Client, CosClient};
 use serde_json::{Value, json};
+use testkit::bucket::Bucket;
 use testkit::process::{Launch, Server};
 use testkit::program::Program;
 use testkit::until::until;
 use tokio::process::Command;
 
+use crate::bucket::agreement;
 use crate::clients::{node, python, setup};
 use crate::launch;
 
@@ -42,8 +44,8 @@ async fn second() -> Vec<u8> {
     std::fs::read(directory.path().join("s.ts")).unwrap()
 }
 
-/// Uploads that second under many names, and the playlist of all of them; FileId and MediaUrl.
-async fn upload(server: &Server) -> (String, String) {
+/// Uploads that second under so many names, and the playlist of all of them; FileId and MediaUrl.
+async fn upload(server: &Server, segments: usize) -> (String, String) {
     let client = server.client().unwrap();
     let applied = client.call("ApplyUpload", json!({ "MediaType": "m3u8" })).await.unwrap();
     let cos = CosClient::for_upload(&server.endpoint(), &applied).unwrap();
@@ -51,7 +53,7 @@ async fn upload(server: &Server) -> (String, String) {
     let beside = place.rsplit_once('/').unwrap().0;
     let bytes = bytes::Bytes::from(second().await);
     let mut list = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n".to_owned();
-    for n in 0..SEGMENTS {
+    for n in 0..segments {
         cos.put_object(&format!("{beside}/s/{n}.ts"), bytes.clone()).await.unwrap();
         list.push_str("#EXT-X-DISCONTINUITY\n#EXTINF:1.0,\ns/");
         list.push_str(&n.to_string());
@@ -66,12 +68,21 @@ async fn upload(server: &Server) -> (String, String) {
 }
 
 /// Objects of a file that are in the store.
-fn objects(data: &Path, file: &str) -> usize {
+async fn objects(server: &Server, bucket: Option<&Bucket>, file: &str) -> usize {
+    let is_of_file = |name: &str| name.starts_with(&format!("{file}-"));
+    if let Some(bucket) = bucket {
+        let keys = bucket.keys().await.unwrap();
+        return keys
+            .iter()
+            .filter_map(|key| key.rsplit('/').next())
+            .filter(|n| is_of_file(n))
+            .count();
+    }
     let mut count = 0;
-    for directory in std::fs::read_dir(data.join("objects")).unwrap() {
+    for directory in std::fs::read_dir(server.data().join("objects")).unwrap() {
         for entry in std::fs::read_dir(directory.unwrap().path()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            count += usize::from(name.starts_with(&format!("{file}-")));
+            count += usize::from(is_of_file(&name));
         }
     }
     count
@@ -117,23 +128,30 @@ pub(crate) async fn played(url: &str) -> (f64, usize) {
     (seconds, frames.lines().filter(|line| !line.starts_with('#')).count())
 }
 
-#[tokio::test]
-async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
-    let launch = launch(CONFIG);
-    let mut server = launch.start().await.unwrap();
-    let (source, url) = upload(&server).await;
+/// The same address as the server has it since it was started last: a start takes another port.
+fn here(server: &Server, url: &str) -> String {
+    let (_, path) = url.split_once("/media/").unwrap();
+    format!("{}/media/{path}", server.endpoint())
+}
+
+/// A copy that is killed so many times, and the end of its source meanwhile.
+async fn survive(bucket: Option<Bucket>, kills: u64) {
+    let bucket = bucket.as_ref();
+    let place = bucket.map(Bucket::config).unwrap_or_default();
+    let mut server = launch(format!("{CONFIG}{place}")).start().await.unwrap();
+    let (source, url) = upload(&server, SEGMENTS).await;
     let request = json!({ "Url": url, "IsPersistence": 1, "SourceContext": "killed" });
     let clip = server.client().unwrap().call("SimpleHlsClip", request).await.unwrap();
     let file = clip["FileId"].as_str().unwrap().to_owned();
     server.client().unwrap().call("DeleteMedia", json!({ "FileId": source })).await.unwrap();
 
     let mut copied = 0;
-    for _ in 0..testkit::soak::count("clip_kills", 2, 50) {
+    for _ in 0..kills {
         let before = copied;
         // the playlist is one more
-        until("more copies", async || objects(&server.data(), &file) > before + 1).await;
+        until("more copies", async || objects(&server, bucket, &file).await > before + 1).await;
         server.kill9().await.unwrap();
-        copied = objects(&server.data(), &file).saturating_sub(1);
+        copied = objects(&server, bucket, &file).await.saturating_sub(1);
         assert!(copied < SEGMENTS, "the copy was over before it was killed");
         server.restart().await.unwrap();
     }
@@ -151,22 +169,73 @@ async fn a_copy_survives_kill_9_and_the_end_of_its_source() {
     assert_eq!(told("FileDeleted", &source), Some(1));
     assert_eq!(seen.len(), 4, "{seen:?}");
 
-    until("the end of the source", async || objects(&server.data(), &source) == 0).await;
-    until("no garbage", async || objects(&server.data(), &file) == SEGMENTS + 1).await;
-    let agreement = testkit::agreement::check(&server.data()).await.unwrap();
-    assert_eq!((agreement.media, agreement.objects), (1, SEGMENTS + 1));
-    let frames = SEGMENTS * 25;
-    // a start takes another port
-    let (_, path) = clip["Url"].as_str().unwrap().split_once("/media/").unwrap();
-    let url = format!("{}/media/{path}", server.endpoint());
-    let (seconds, found) = played(&url).await;
+    until("the end of the source", async || objects(&server, bucket, &source).await == 0).await;
+    let all = SEGMENTS + 1;
+    until("no garbage", async || objects(&server, bucket, &file).await == all).await;
+    let agreement = agreement(&server, bucket).await;
+    assert_eq!((agreement.media, agreement.objects), (1, all));
+    let (seconds, found) = played(&here(&server, clip["Url"].as_str().unwrap())).await;
     assert!((seconds - 600.0).abs() < 1.0, "{seconds}");
-    assert_eq!(found, frames);
+    assert_eq!(found, SEGMENTS * 25);
     let seen_before = seen.clone();
     server.stop().await.unwrap();
     server.restart().await.unwrap();
     pull_all(&server.client().unwrap(), &mut seen).await;
     assert_eq!(seen, seen_before, "exactly once");
+}
+
+#[tokio::test]
+async fn a_copy_in_a_directory_survives_kill_9_and_the_end_of_its_source() {
+    survive(None, testkit::soak::count("clip_kills", 2, 50)).await;
+}
+
+#[tokio::test]
+async fn a_copy_in_a_bucket_survives_kill_9_and_the_end_of_its_source() {
+    // looking into it takes a while, in which more is copied than on the disk
+    let kills = testkit::soak::count("clip_kills_in_a_bucket", 2, 10);
+    survive(Some(Bucket::start().await.unwrap()), kills).await;
+}
+
+#[tokio::test]
+async fn clips_in_a_bucket_outlive_their_sources_and_play_to_the_end() {
+    let bucket = Bucket::start().await.unwrap();
+    let server = launch(format!("{CONFIG}{}", bucket.config())).start().await.unwrap();
+    let client = server.client().unwrap();
+    let (first, url) = upload(&server, 4).await;
+    let (second, _) = upload(&server, 3).await;
+    let span = json!({ "Url": url, "StartTimeOffset": 1, "EndTimeOffset": 3 });
+    let passing = client.call("SimpleHlsClip", span.clone()).await.unwrap();
+    let (seconds, frames) = played(passing["Url"].as_str().unwrap()).await;
+    assert!((seconds - 2.0).abs() < 0.1, "{seconds}");
+    assert_eq!(frames, 50);
+    let mut kept = span;
+    kept["IsPersistence"] = json!(1);
+    let simple = client.call("SimpleHlsClip", kept).await.unwrap();
+    let input = |file: &str, start: i64| json!({ "FileId": file, "AudioVideoType": "Original", "StartTimeOffset": start });
+    let inputs = json!({ "FileInfos": [input(&second, 1), input(&first, -1)] });
+    let fast = client.call("FastEditMedia", inputs).await.unwrap();
+    let mut seen = HashMap::new();
+    for clip in [&simple, &fast] {
+        let file = clip["FileId"].as_str().unwrap().to_owned();
+        let complete = ("PersistenceComplete".to_owned(), file);
+        until("PersistenceComplete", async || {
+            pull_all(&client, &mut seen).await;
+            seen.get(&complete) == Some(&1)
+        })
+        .await;
+    }
+    for source in [&first, &second] {
+        client.call("DeleteMedia", json!({ "FileId": source })).await.unwrap();
+    }
+    // two segments and a playlist, three segments and a playlist
+    until("a sweep", async || bucket.keys().await.unwrap().len() == 3 + 4).await;
+    for (clip, seconds) in [(&simple, 2_u8), (&fast, 3)] {
+        let (found, frames) = played(clip["Url"].as_str().unwrap()).await;
+        assert!((found - f64::from(seconds)).abs() < 0.1, "{found}");
+        assert_eq!(frames, 25 * usize::from(seconds));
+    }
+    let found = agreement(&server, Some(&bucket)).await;
+    assert_eq!((found.media, found.objects), (2, 7));
 }
 
 /// Plays addresses to the end with hls.js in Chromium; seconds played, fragments and runs of each.

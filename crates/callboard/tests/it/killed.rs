@@ -12,13 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::{CallError, Client, CosClient};
 use serde_json::{Value, json};
-use testkit::agreement;
 use testkit::bucket::Bucket;
 use testkit::process::{SECRET_ID, SECRET_KEY, Server};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::bucket::agreement;
 use crate::launch;
 
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -313,19 +313,7 @@ async fn check_promises(shared: &Shared, server: &Server, first: u64) {
 
 /// Whether library, objects and events agree, and nothing is left over.
 async fn check_agreement(shared: &Shared, server: &Server, bucket: Option<&Bucket>) {
-    let copy = tempfile::tempdir().unwrap();
-    let data = server.data();
-    let looked = match bucket {
-        None => agreement::check(&data).await,
-        Some(bucket) => {
-            assert_eq!(bucket.incomplete().await.unwrap(), Vec::<String>::new());
-            bucket.copy_to(&copy.path().join("objects")).await.unwrap();
-            let staging = copy.path().join("staging");
-            std::os::unix::fs::symlink(data.join("staging"), staging).unwrap();
-            agreement::check_apart(&data, copy.path()).await
-        }
-    };
-    let found = looked.unwrap();
+    let found = agreement(server, bucket).await;
     let stages = shared.files().values().map(|file| file.stage.clone()).collect::<Vec<_>>();
     let count = |is: fn(&Stage) -> bool| stages.iter().filter(|stage| is(stage)).count();
     assert_eq!(found.media, count(|stage| matches!(stage, Stage::Committed(..))));

@@ -191,7 +191,7 @@ impl Metrics {
         );
         r.register_with_unit(
             "staged",
-            "Parts of uploads that are not complete",
+            "Parts of uploads that are not complete, and files that were pulled in part",
             Unit::Bytes,
             self.staged_bytes.clone(),
         );

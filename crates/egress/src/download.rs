@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_RANGE,
     LAST_MODIFIED, LOCATION, RANGE, USER_AGENT,
 };
 use http::{Method, Response, StatusCode};
@@ -115,7 +115,8 @@ pub struct Download<'c> {
     pub start: u64,
     /// Bytes of the whole file; none: not said.
     pub total: Option<u64>,
-    /// What tells this version of the file from others: a strong ETag, else Last-Modified.
+    /// What tells this version of the file from others for certain: a strong ETag, or a Last-Modified
+    /// that is older than the answer.
     pub validator: Option<String>,
     client: &'c Client,
     /// None once it has been given back.
@@ -298,10 +299,17 @@ fn header<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> Option<&'h str
     headers.get(name)?.to_str().ok()
 }
 
-/// A weak ETag promises no equal bytes, so it tells nothing here.
+/// What promises equal bytes: a strong ETag; else, and only where there is no ETag at all, a
+/// Last-Modified a second or more before the answer's own Date, because within one second a file may
+/// have changed twice (RFC 9110, sections 8.8.2.2 and 13.1.5).
 fn validator(headers: &HeaderMap) -> Option<String> {
-    let etag = header(headers, &ETAG).filter(|etag| etag.starts_with('"'));
-    etag.or_else(|| header(headers, &LAST_MODIFIED)).map(str::to_owned)
+    if headers.contains_key(ETAG) {
+        return header(headers, &ETAG).filter(|etag| etag.starts_with('"')).map(str::to_owned);
+    }
+    let modified = header(headers, &LAST_MODIFIED)?;
+    let at = httpdate::parse_http_date(modified).ok()?;
+    let told = httpdate::parse_http_date(header(headers, &DATE)?).ok()?;
+    (at < told).then(|| modified.to_owned())
 }
 
 /// `bytes <first>-<last>/<total>`
@@ -323,10 +331,20 @@ mod tests {
             validator(&headers)
         };
         let date = "Tue, 24 Nov 2026 11:00:00 GMT";
-        assert_eq!(told(&[("etag", "\"a\""), ("last-modified", date)]).as_deref(), Some("\"a\""));
-        assert_eq!(told(&[("etag", "W/\"a\""), ("last-modified", date)]).as_deref(), Some(date));
-        assert_eq!(told(&[("etag", "W/\"a\"")]), None);
-        assert_eq!(told(&[]), None);
+        let later = ("date", "Tue, 24 Nov 2026 11:00:01 GMT");
+        let modified = ("last-modified", date);
+        assert_eq!(told(&[("etag", "\"a\""), modified, later]).as_deref(), Some("\"a\""));
+        assert_eq!(told(&[modified, later]).as_deref(), Some(date));
+        for nothing in [
+            [].as_slice(),
+            &[modified],
+            &[modified, ("date", date)],
+            &[modified, ("date", "now")],
+            &[("last-modified", "yesterday"), later],
+            &[("etag", "W/\"a\""), modified, later],
+        ] {
+            assert_eq!(told(nothing), None, "{nothing:?}");
+        }
     }
 
     #[test]

@@ -59,8 +59,18 @@ impl Summing {
         self.size
     }
 
+    /// CRC-64 of what has passed so far.
+    pub(crate) fn crc64(&self) -> u64 {
+        self.crc64.finalize()
+    }
+
+    /// The sums of what has passed so far.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums { md5: self.md5.clone().finalize().into(), crc64: self.crc64(), size: self.size }
+    }
+
     pub(crate) fn finish(self) -> Sums {
-        Sums { md5: self.md5.finalize().into(), crc64: self.crc64.finalize(), size: self.size }
+        Sums { crc64: self.crc64(), size: self.size, md5: self.md5.finalize().into() }
     }
 }
 

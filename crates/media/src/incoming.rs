@@ -125,7 +125,7 @@ impl Library {
     }
 
     /// Names an object and makes the name garbage until its record refers to it.
-    async fn reserve_object(&self, file: FileId) -> Result<Reserved, Fault> {
+    pub(crate) async fn reserve_object(&self, file: FileId) -> Result<Reserved, Fault> {
         let reserved = self.writing.reserve(Objects::new_name(file)?);
         let commit = Commit { garbage: vec![reserved.name().to_owned()], ..Commit::default() };
         self.commit(commit).await.map_err(Refusal::give_up)?;

@@ -37,6 +37,7 @@ pub mod manifest;
 mod metadata;
 mod modify;
 mod objects;
+mod partial;
 mod paths;
 mod place;
 mod placed;

@@ -16,6 +16,7 @@ use crate::error::{Fault, ObjectError, Refusal};
 use crate::expiry::Expiry;
 use crate::hindsight::Hindsight;
 use crate::objects::{ObjectReader, Objects};
+use crate::partial::Partials;
 use crate::place;
 use crate::probe::Probe;
 use crate::pull::Pulling;
@@ -59,6 +60,7 @@ pub struct Library {
     pub(crate) probe: Probe,
     pub(crate) settings: Settings,
     pub(crate) staging: Staging,
+    pub(crate) partials: Partials,
     pub(crate) writing: Writing,
     /// Work that must not end when the client hangs up.
     pub(crate) tracker: TaskTracker,
@@ -107,6 +109,7 @@ impl Library {
     pub fn new(parts: LibraryParts) -> io::Result<Self> {
         let expiry = Expiry::new(parts.settings.expiry_grace_ms);
         let staging = Staging::open(parts.objects.staging())?;
+        let partials = Partials::new(parts.objects.pulls().to_owned());
         Ok(Self {
             backend: parts.backend,
             clock: parts.clock,
@@ -115,6 +118,7 @@ impl Library {
             probe: parts.probe,
             settings: parts.settings,
             staging,
+            partials,
             writing: Writing::default(),
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{FileId, Mono};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::probe::excerpt;
 use crate::random;
@@ -55,6 +55,7 @@ const COPY_BYTES: usize = 1024 * 1024;
 pub struct Objects {
     place: Place,
     staging: PathBuf,
+    pulls: PathBuf,
     counts: Arc<Counts>,
 }
 
@@ -65,24 +66,32 @@ enum Place {
 }
 
 impl Objects {
-    /// Objects in `objects` in the data directory. Makes that and `staging`, readable by their owner
-    /// only.
+    /// Objects in `objects` in the data directory. Makes that, `staging` and `pulls`, readable by their
+    /// owner only.
     pub fn open(data: &Path) -> io::Result<Self> {
         let counts = Arc::<Counts>::default();
-        let directory = Directory::open(&data.join("objects"))?;
-        Ok(Self { place: Place::Directory(directory), staging: staging(data)?, counts })
+        let place = Place::Directory(Directory::open(&data.join("objects"))?);
+        let (staging, pulls) = (private(data, "staging")?, private(data, "pulls")?);
+        Ok(Self { place, staging, pulls, counts })
     }
 
-    /// Objects in a bucket. Makes `staging` in the data directory; asks the bucket nothing yet.
+    /// Objects in a bucket. Makes `staging` and `pulls` in the data directory; asks the bucket nothing
+    /// yet.
     pub fn in_bucket(data: &Path, s3: &S3) -> Result<Self, S3Error> {
         let counts = Arc::<Counts>::default();
-        let bucket = Arc::new(Bucket::new(s3, Arc::clone(&counts))?);
-        Ok(Self { place: Place::Bucket(bucket), staging: staging(data)?, counts })
+        let place = Place::Bucket(Arc::new(Bucket::new(s3, Arc::clone(&counts))?));
+        let (staging, pulls) = (private(data, "staging")?, private(data, "pulls")?);
+        Ok(Self { place, staging, pulls, counts })
     }
 
     /// Where parts are staged.
     pub(crate) fn staging(&self) -> &Path {
         &self.staging
+    }
+
+    /// Where files lie that have been fetched in part.
+    pub(crate) fn pulls(&self) -> &Path {
+        &self.pulls
     }
 
     /// A new name for an object of a file. The 256 directories are never removed, so that removing
@@ -115,6 +124,45 @@ impl Objects {
         }
     }
 
+    /// Makes an object of a file of this machine, whose bytes are synced and change no more: durable
+    /// when it returns. In a directory it is a hard link, where that is possible.
+    pub(crate) async fn adopt(&self, file: &Path, size: u64, name: &str) -> io::Result<()> {
+        self.require_checked()?;
+        if let Place::Directory(directory) = &self.place {
+            match directory.adopt(file, name).await {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+                // another file system, or one without links
+                Err(error) => tracing::debug!(%error, "a file is copied to the objects"),
+                Ok(()) => {
+                    self.counts.stored(size);
+                    return Ok(());
+                }
+            }
+        }
+        let reader = tokio::fs::File::open(file).await?;
+        self.write_from(reader, size, name).await
+    }
+
+    /// Makes an object of the `size` bytes that can be read.
+    async fn write_from(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        size: u64,
+        name: &str,
+    ) -> io::Result<()> {
+        let mut writer = self.write_sized(name, size).await?;
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            let len = reader.read(&mut buffer).await?;
+            match buffer.get(..len) {
+                Some(piece) if len > 0 => writer.write(piece).await?,
+                _ => break,
+            }
+        }
+        writer.finish().await?;
+        Ok(())
+    }
+
     /// Makes an object of the bytes of another one, under a new name: durable when it returns. On
     /// the disk it is a hard link, which the file system counts, in a bucket a copy that the store
     /// makes itself; where that is not possible, the bytes are written once more.
@@ -131,18 +179,8 @@ impl Objects {
             copied => return copied,
         }
         let size = self.size(from).await?.ok_or(io::ErrorKind::NotFound)?;
-        let mut reader = self.read(from, 0, size).await?;
-        let mut writer = self.write_sized(to, size).await?;
-        let mut buffer = vec![0; COPY_BYTES];
-        loop {
-            let len = reader.read(&mut buffer).await?;
-            match buffer.get(..len) {
-                Some(piece) if len > 0 => writer.write(piece).await?,
-                _ => break,
-            }
-        }
-        writer.finish().await?;
-        Ok(())
+        let reader = self.read(from, 0, size).await?;
+        self.write_from(reader, size, to).await
     }
 
     /// Reads `len` bytes of an object from `start`.
@@ -316,8 +354,8 @@ fn is_final(error: &io::Error) -> bool {
         || trouble.is_some_and(|trouble| trouble != Trouble::Refused)
 }
 
-fn staging(data: &Path) -> io::Result<PathBuf> {
-    let staging = data.join("staging");
-    directory::make_private(&staging)?;
-    Ok(staging)
+fn private(data: &Path, name: &str) -> io::Result<PathBuf> {
+    let made = data.join(name);
+    directory::make_private(&made)?;
+    Ok(made)
 }

@@ -5,10 +5,11 @@
 //!                                                     └▶ failed  ─▶        FINISH + PullComplete
 //! ```
 //!
-//! The task's record says all that is needed to begin, so a crash at any moment leaves a task that is
-//! begun again; where its file, and of HLS each of its files, will lie is decided before anything is
-//! fetched. The end is one commit that expects the task as it was begun: media, event and the end of
-//! the task are one fact, so there is one PullComplete, ever.
+//! The task's record says all that is needed to begin, so a crash at any moment leaves a task that
+//! goes on; where its file, and of HLS each of its files, will lie is decided before anything is fetched,
+//! and what has come of a large file stays ([`crate::partial`]). The end is one commit that expects the
+//! task as it was begun: media, event and the end of the task are one fact, so there is one PullComplete,
+//! ever.
 //!
 //! Deliberately absent: DASH, which the cloud does not pull either, and processing.
 
@@ -16,6 +17,7 @@ mod asked;
 mod error;
 mod fetch;
 mod finish;
+mod leftovers;
 mod worker;
 
 use std::collections::HashMap;
@@ -59,6 +61,8 @@ pub struct PullSettings {
     pub patience: Patience,
     /// The pause before the second attempt to fetch a file; it doubles with each one.
     pub pause: Duration,
+    /// After how many bytes of a file it is made sure that a restart need not fetch them again.
+    pub step: u64,
 }
 
 impl Default for PullSettings {
@@ -77,6 +81,7 @@ impl Default for PullSettings {
                 redirects: limits::PULL_REDIRECTS_MAX,
             },
             pause: Duration::from_millis(limits::PULL_PAUSE_MS),
+            step: limits::PULL_STEP_BYTES,
         }
     }
 }

@@ -315,12 +315,14 @@ fn parse_part_name(name: &str) -> Option<(u32, [u8; 16], u64)> {
     fields.next().is_none().then_some((number, md5, crc64))
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
 /// Runs file work off the runtime's threads. Once begun it runs to its end, even when the caller is
 /// gone, so a rename and what belongs to it are not torn apart.
-async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+pub(crate) async fn blocking(
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> io::Result<()> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -57,6 +57,7 @@ impl Library {
         first.note(self.sweep_spent().await);
         first.note(self.sweep_staging().await);
         first.note(self.sweep_tasks().await);
+        first.note(self.sweep_partials().await);
         first.note(self.sweep_holds().await);
         first.note(self.sweep_garbage().await);
         first.into()

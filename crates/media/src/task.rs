@@ -115,6 +115,11 @@ fn is_id(text: &str) -> bool {
         && text.split('-').next().is_some_and(digits)
 }
 
+/// The application that a TaskId is of.
+pub(crate) fn application_of(id: &str) -> Option<AppId> {
+    id.split('-').next()?.parse().ok().map(AppId)
+}
+
 /// Which record a task is.
 pub(crate) fn task_key(app: AppId, id: &str) -> RecordKey {
     RecordKey { kind: RecordKind::Task, app, id: id.to_owned() }

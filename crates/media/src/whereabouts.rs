@@ -27,7 +27,7 @@ pub struct Room {
     pub free: u64,
     /// What uploads leave free.
     pub reserved: u64,
-    /// Staged parts of uploads that are not complete.
+    /// Staged parts of uploads that are not complete, and what was pulled in part.
     pub staged: u64,
 }
 
@@ -99,7 +99,8 @@ impl Library {
     /// The room on the disk that uploads are staged on.
     pub fn room(&self) -> io::Result<Room> {
         let (free, reserved) = self.space()?;
-        let staged = self.staging.all().iter().map(|upload| upload.bytes()).sum();
+        let uploads: u64 = self.staging.all().iter().map(|upload| upload.bytes()).sum();
+        let staged = uploads.saturating_add(self.partials.bytes()?);
         Ok(Room { free, reserved, staged })
     }
 }

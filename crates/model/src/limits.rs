@@ -290,6 +290,9 @@ pub const PULL_TRIES: u32 = 5;
 pub const PULL_ADVANCE_BYTES: u64 = 1024 * 1024;
 /// The pause before the second attempt, in ms; it doubles with each one.
 pub const PULL_PAUSE_MS: u64 = 1_000;
+/// After how many bytes of a file that is fetched they are synced, so that no restart costs more than
+/// these; each time costs two syncs of the disk that the queue is on too.
+pub const PULL_STEP_BYTES: u64 = 16 * 1024 * 1024;
 /// Redirects that are followed to one file: signed links and a change of host need two or three.
 pub const PULL_REDIRECTS_MAX: usize = 5;
 /// How long a file stays after its ExpireTime, in ms: a clock that was set wrong is noticed by then.

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | objects | each has its file, of its size and CRC-64, and an owner: a media, an upload, a clip that is copied from its file, or a task that speaks of it |
 //! | files | each is an object's or garbage; staged parts belong to an upload that goes on |
+//! | what was fetched in part | belongs to a task that goes on |
 //! | media | original and cover are objects; one NewFileUpload or PullComplete (of a clip: at most one each), no FileDeleted of the whole |
 //! | live recordings | all objects that the segments need are there, and no others |
 //! | files that were announced and are gone | exactly one FileDeleted of the whole |
@@ -47,17 +48,20 @@ pub async fn check(data: &Path) -> Result<Agreement> {
     check_apart(data, data).await
 }
 
-/// The same where the store is in one directory and the files (`objects`, `staging`) are in another.
+/// The same where the store is in one directory and the files (`objects`, `staging`, `pulls`) are in
+/// another.
 pub async fn check_apart(store: &Path, data: &Path) -> Result<Agreement> {
     // the files come second: a file may go while its row is being swept, never come without one
     let snapshot = Snapshot::take(store).await?;
     let stored = files::stored(&data.join("objects"))?;
     let staged = files::staged(&data.join("staging"))?;
+    let fetched = files::fetched(&data.join("pulls"))?;
     let mut disagreements = Disagreements::default();
     disagreements.objects(&snapshot, &stored);
     disagreements.files(&snapshot, &stored);
     disagreements.staged(&snapshot, &staged);
     disagreements.recordings(&snapshot);
+    disagreements.fetched(&snapshot, &fetched);
     let mut agreement = Agreement { objects: snapshot.objects.len(), ..Agreement::default() };
     for (app, media) in &snapshot.media {
         agreement.media += media.len();
@@ -164,6 +168,13 @@ impl Disagreements {
             if recording.is_some_and(|recording| !recording.needs.contains_key(key)) {
                 self.note(format!("recording {}: no segment needs {key}", object.file));
             }
+        }
+    }
+
+    /// What was fetched in part belongs to a task that goes on.
+    fn fetched(&mut self, snapshot: &Snapshot, fetched: &BTreeSet<String>) {
+        for task in fetched.difference(&snapshot.open_tasks) {
+            self.note(format!("task {task}: it does not go on, but what it fetched is there"));
         }
     }
 

@@ -58,8 +58,10 @@ pub(crate) async fn agreement(server: &Server, bucket: Option<&Bucket>) -> Agree
     let Some(bucket) = bucket else { return agreement::check(&data).await.unwrap() };
     assert_eq!(bucket.incomplete().await.unwrap(), Vec::<String>::new());
     bucket.copy_to(&copy.path().join("objects")).await.unwrap();
-    let staging = copy.path().join("staging");
-    std::os::unix::fs::symlink(data.join("staging"), staging).unwrap();
+    for directory in ["staging", "pulls"] {
+        let link = copy.path().join(directory);
+        std::os::unix::fs::symlink(data.join(directory), link).unwrap();
+    }
     agreement::check_apart(&data, copy.path()).await.unwrap()
 }
 

@@ -1,4 +1,5 @@
-//! Pulls by the real binary: killed in the middle, and asked for by the official Python SDK.
+//! Pulls by the real binary: killed in the middle, into a directory and into a bucket, and asked for by
+//! the official Python SDK.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testkit::bucket::Bucket;
 use testkit::process::Server;
 use testkit::program::Program;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,8 +23,11 @@ use crate::launch;
 const DEADLINE: Duration = Duration::from_mins(1);
 /// Pulls that nothing holds up.
 const SMALL: usize = 6;
-/// Bytes of the film, more than any buffer between the two.
-const FILM: usize = 20 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
+/// Bytes of the film: after every 16 MiB it is made sure that no kill costs them.
+const FILM: usize = 48 * MIB;
+const STEP: usize = 16 * MIB;
+const ETAG: &str = "\"one\"";
 const CONFIG: &str = r#"
 [pull]
 wait = "1s"
@@ -38,11 +43,18 @@ mode = "PULL"
 /// Paths of files, and how often.
 type Held = (&'static [&'static str], usize);
 
-/// A server with files, which stops in the middle of some of them for the first few times.
+/// Where a request begins to read, and what its If-Range says.
+type Asked = (Option<usize>, Option<String>);
+
+/// What is known of the requests of each path.
+type Requests = BTreeMap<String, Vec<Asked>>;
+
+/// A server with files, which stops in the middle of some of them for the first few times. It serves
+/// ranges to whoever knows its ETag.
 struct Source {
     addr: SocketAddr,
-    /// How often each path was asked for.
-    asked: watch::Receiver<BTreeMap<String, usize>>,
+    /// What was asked for.
+    asked: watch::Receiver<Requests>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -52,7 +64,7 @@ impl Source {
     async fn start(files: BTreeMap<String, Vec<u8>>, held: Held) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (count, asked) = watch::channel(BTreeMap::new());
+        let (count, asked) = watch::channel(Requests::new());
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         let (until, tasks) = (stop.clone(), tracker.clone());
         let shared = Arc::new((files, Mutex::new(count)));
@@ -81,8 +93,8 @@ impl Source {
 
     /// Waits until each of these was asked for that often.
     async fn asked(&mut self, paths: &[&str], times: usize) {
-        let often = |asked: &BTreeMap<String, usize>| {
-            paths.iter().all(|path| asked.get(*path).is_some_and(|count| *count >= times))
+        let often = |asked: &Requests| {
+            paths.iter().all(|path| asked.get(*path).is_some_and(|all| all.len() >= times))
         };
         let waited = timeout(DEADLINE, self.asked.wait_for(often)).await;
         drop(
@@ -99,7 +111,7 @@ impl Source {
     }
 }
 
-type Counts = Mutex<watch::Sender<BTreeMap<String, usize>>>;
+type Counts = Mutex<watch::Sender<Requests>>;
 
 async fn serve(
     mut stream: TcpStream,
@@ -116,15 +128,28 @@ async fn serve(
     let Some(bytes) = files.get(&path) else {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
     };
-    let length = bytes.len();
-    let answer =
-        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let header = |name: &str| {
+        let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
+        Some(line.split_once(": ")?.1.to_owned())
+    };
+    let from = header("range: bytes=")
+        .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    let knows = header("if-range: ");
+    let (start, length) = (from.filter(|_| knows.as_deref() == Some(ETAG)), bytes.len());
+    let status = start.map_or("200 OK".to_owned(), |start| {
+        format!("206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}", length - 1)
+    });
+    let rest = &bytes[start.unwrap_or(0)..];
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nETag: {ETAG}\r\nContent-Length: {}\r\n\r\n",
+        rest.len()
+    );
     stream.write_all(answer.as_bytes()).await?;
-    let times = counts.lock().unwrap().borrow().get(&path).copied().unwrap_or(0);
+    let times = counts.lock().unwrap().borrow().get(&path).map_or(0, Vec::len);
     let stops = slow.contains(&path.as_str()) && times < often;
-    let part = if stops { length / 2 } else { length };
-    stream.write_all(&bytes[..part]).await?;
-    counts.lock().unwrap().send_modify(|asked| *asked.entry(path).or_default() += 1);
+    let part = if stops { rest.len() / 2 } else { rest.len() };
+    stream.write_all(&rest[..part]).await?;
+    counts.lock().unwrap().send_modify(|asked| asked.entry(path).or_default().push((from, knows)));
     if stops {
         std::future::pending::<()>().await;
     }
@@ -148,19 +173,51 @@ async fn completed(server: &Server, count: usize) -> Vec<Value> {
     timeout(DEADLINE, all).await.expect("every pull is told of in time")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pulls_survive_kill_9_and_are_told_of_once() {
+/// A film of which no two steps are alike.
+fn film() -> Vec<u8> {
+    let words = u32::try_from(FILM / 4).unwrap();
+    (0..words).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect()
+}
+
+/// Waits until so much of the film will outlast a kill.
+async fn marked(server: &Server, bytes: usize) {
+    let pulls = server.data().join("pulls");
+    let is_marked = async || {
+        let files = std::fs::read_dir(&pulls).ok()?;
+        let marks = files.filter_map(|file| Some(file.ok()?.path()));
+        let mut marks = marks.filter(|path| path.extension().is_some_and(|of| of == "json"));
+        marks.find_map(|path| {
+            let mark: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+            (mark["size"].as_u64()? >= u64::try_from(bytes).ok()?).then_some(())
+        })
+    };
+    testkit::until::until_some("the film is marked", is_marked).await;
+}
+
+/// That the film was asked for from its beginning once, and from then on for what was missing.
+fn check_film(source: &Source) {
+    let asked = source.asked.borrow()["/film.mp4"].clone();
+    assert_eq!(asked[0], (None, None));
+    for (start, knows) in &asked[1..] {
+        let start = start.expect("the rest is asked for");
+        assert!(start >= STEP && start.is_multiple_of(STEP), "{asked:?}");
+        assert_eq!(knows.as_deref(), Some(ETAG));
+    }
+    assert!(asked.len() > 1, "{asked:?}");
+}
+
+async fn survive(config: String, bucket: Option<Bucket>) {
     let kills = usize::try_from(testkit::soak::count("pull_kills", 2, 50)).unwrap();
     let list = "#EXTM3U\n#EXTINF:1,\n0.ts\n#EXTINF:1,\n1.ts\n#EXTINF:1,\n2.ts\n";
     let mut files: BTreeMap<String, Vec<u8>> =
         (0..SMALL).map(|n| (format!("/{n}.mp4"), format!("film {n}").into_bytes())).collect();
-    files.insert("/film.mp4".to_owned(), vec![7; FILM]);
+    files.insert("/film.mp4".to_owned(), film());
     files.insert("/list.m3u8".to_owned(), list.as_bytes().to_vec());
     for n in 0..3 {
         files.insert(format!("/{n}.ts"), vec![b's'; 1000 + n]);
     }
     let mut source = Source::start(files, (&["/film.mp4", "/1.ts"], kills)).await;
-    let mut server = launch(CONFIG).start().await.unwrap();
+    let mut server = launch(format!("{CONFIG}{config}")).start().await.unwrap();
     let mut paths: Vec<String> = vec!["/film.mp4".to_owned(), "/list.m3u8".to_owned()];
     paths.extend((0..SMALL).map(|n| format!("/{n}.mp4")));
     let mut tasks = Vec::new();
@@ -171,6 +228,7 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     }
     for kill in 1..=kills {
         source.asked(&["/film.mp4", "/1.ts"], kill).await;
+        marked(&server, STEP).await;
         server.kill9().await.unwrap();
         server.restart().await.unwrap();
     }
@@ -178,6 +236,11 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     for event in &told {
         assert_eq!(event["ErrCode"], 0, "{event}");
     }
+    check_film(&source);
+    let names = |event: &&Value| event["MediaBasicInfo"]["Name"] == "film";
+    let url = told.iter().find(names).unwrap()["FileUrl"].as_str().unwrap();
+    let path = &url[url.find("/media/").unwrap()..];
+    assert!(server.client().unwrap().get(path).await.unwrap() == film(), "the film is whole");
     told.sort_by_key(|event| event["TaskId"].as_str().unwrap().to_owned());
     tasks.sort();
     let of: Vec<&str> = told.iter().map(|event| event["TaskId"].as_str().unwrap()).collect();
@@ -194,9 +257,20 @@ async fn pulls_survive_kill_9_and_are_told_of_once() {
     let refused = server.client().unwrap().call("PullUpload", again).await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidParameterValue.SessionId"));
     assert!(server.stop().await.unwrap().success());
-    let agreed = testkit::agreement::check(&server.data()).await.unwrap();
+    let agreed = crate::bucket::agreement(&server, bucket.as_ref()).await;
     assert_eq!((agreed.media, agreed.objects), (paths.len(), paths.len() + 3));
     source.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_into_a_directory_survive_kill_9_and_are_told_of_once() {
+    survive(String::new(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_into_a_bucket_survive_kill_9_and_are_told_of_once() {
+    let bucket = Bucket::start().await.unwrap();
+    survive(bucket.config(), Some(bucket)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -119,7 +119,7 @@ impl Library {
     }
 
     /// An object of these bytes, to be recorded while its name is reserved.
-    async fn written_object(
+    pub(crate) async fn written_object(
         &self,
         file: FileId,
         bytes: &[u8],

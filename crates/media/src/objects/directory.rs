@@ -50,6 +50,20 @@ impl Directory {
         Ok(file)
     }
 
+    /// Makes a hard link of a file that is not here, whose bytes are synced.
+    pub(super) async fn adopt(&self, file: &Path, name: &str) -> io::Result<()> {
+        let (from, to) = (file.to_owned(), self.path(name)?);
+        let root = self.root.clone();
+        let linked = tokio::task::spawn_blocking(move || {
+            let directory = to.parent().unwrap_or(&root);
+            fs::create_dir_all(directory)?;
+            fs::hard_link(from, &to)?;
+            fs::File::open(directory)?.sync_all()?;
+            fs::File::open(&root)?.sync_all()
+        });
+        linked.await.map_err(io::Error::other)?
+    }
+
     /// Makes a hard link; `to` is new.
     pub(super) async fn copy(&self, from: &str, to: &str) -> io::Result<()> {
         // the other copy makes it under another name first, and a crash would leave that

@@ -1,5 +1,6 @@
-//! Fetches the files of a pull: each goes straight into an object, and a transfer that breaks goes on
-//! where it broke if the source can tell that the file is still the same, else from its beginning.
+//! Fetches the files of a pull: each goes into an object, and a transfer that breaks goes on where it broke
+//! if the source can tell that the file is still the same, else from its beginning. So does a large file
+//! after a restart, from its last mark ([`crate::partial`]).
 
 mod hls;
 mod sink;
@@ -15,7 +16,7 @@ use queue::{Commit, RecordKey};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use self::sink::Sink;
+use self::sink::{Place, Sink};
 use super::Pull;
 use super::error::told;
 use crate::error::{Fault, ObjectError, Refusal};
@@ -242,10 +243,18 @@ impl<'a> Fetcher<'a> {
             self.bytes = self.bytes.saturating_add(object.size);
             return Ok(object);
         }
-        let mut sink = Sink::object(self.library, self.pull.file).await?;
-        self.fill(&mut sink, file, max).await?;
-        let (reserved, object) = self.finished(sink).await?;
+        let library = self.library;
+        let place = Place { file: self.pull.file, whose: (&self.key.id, key) };
+        let mut sink = Sink::object(library, place).await?;
+        if sink.is_whole() {
+            self.bytes = self.bytes.saturating_add(sink.size());
+        } else {
+            self.fill(&mut sink, file, max).await?;
+        }
+        let (reserved, sums) = sink.finish().await?;
+        let object = Object::new(place.file, reserved.name(), &sums, library.now());
         self.attach(record::object_key(self.key.app, key), (&object, reserved), None).await?;
+        library.partials.remove(place.whose).await?;
         Ok(object)
     }
 
@@ -254,13 +263,6 @@ impl<'a> Fetcher<'a> {
         let known: Option<(Object, u64)> =
             self.library.one(record::object_key(self.key.app, key)).await?;
         Ok(known.map(|(object, _)| object))
-    }
-
-    /// An object that is on disk and waits for its record, and what keeps it from being swept.
-    async fn finished(&self, sink: Sink) -> Result<(Reserved, Object), Stop> {
-        let (reserved, sums) = sink.finish().await?;
-        let object = Object::new(self.pull.file, reserved.name(), &sums, self.library.now());
-        Ok((reserved, object))
     }
 
     /// Records an object, while the task is there, instead of one that is known.
@@ -301,14 +303,18 @@ impl<'a> Fetcher<'a> {
     /// that answered in the end.
     async fn fill(
         &mut self,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
         (url, what): (&Url, What<'_>),
         max: u64,
     ) -> Result<Url, Stop> {
         let settings = &self.library.settings.pull;
         let max = max.min(settings.bytes_max.saturating_sub(self.bytes));
-        let mut validator = None;
-        let (mut furthest, mut tries) = (0, 0);
+        let mut validator = sink.validator().map(str::to_owned);
+        if sink.size() > 0 {
+            let (task, bytes) = (self.key.id.as_str(), sink.size());
+            tracing::info!(task, bytes, "a file goes on after a restart");
+        }
+        let (mut furthest, mut tries) = (sink.size(), 0);
         loop {
             let ended = self.attempt(sink, (url, what), max, &mut validator).await;
             let failure = match ended {
@@ -336,7 +342,7 @@ impl<'a> Fetcher<'a> {
     /// One attempt; what it brings stays in the sink.
     async fn attempt(
         &mut self,
-        sink: &mut Sink,
+        sink: &mut Sink<'_>,
         (url, what): (&Url, What<'_>),
         max: u64,
         validator: &mut Option<String>,
@@ -345,7 +351,7 @@ impl<'a> Fetcher<'a> {
         let resume = validator.take().filter(|_| start > 0);
         let resume = resume.map(|validator| Resume { start, validator });
         if resume.is_none() {
-            sink.restart(self.library).await?;
+            sink.restart();
         }
         let fetch = Fetch {
             url: url.clone(),
@@ -361,7 +367,7 @@ impl<'a> Fetcher<'a> {
         };
         if let Some(resume) = resume {
             if download.start == 0 {
-                sink.restart(self.library).await?;
+                sink.restart();
             } else if download.validator.as_ref().is_some_and(|own| *own != resume.validator) {
                 let why = "it changes while it is fetched";
                 return Err(Trouble::Again(Failure::new(FailureCode::Source, what, why)));
@@ -376,6 +382,7 @@ impl<'a> Fetcher<'a> {
             return Err(too_large(what, max));
         }
         self.check_room(total.map_or(0, |total| total.saturating_sub(sink.size())))?;
+        sink.begin(total, validator.as_deref()).await?;
         let mut unseen = 0;
         loop {
             let next = download.next().await;

@@ -2,7 +2,7 @@
 //!
 //! Applications take turns, and of one application's waiting tasks the one of the highest priority is
 //! begun, of equals the oldest. A task that was begun before a restart comes before all that wait. What
-//! is under way is known in memory alone: a task that is PROCESSING and not under way is begun anew.
+//! is under way is known in memory alone: a task that is PROCESSING and not under way goes on.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +66,7 @@ impl Puller {
         })
     }
 
-    /// Ticks until `stop`, then lets go of what is under way: it is begun anew at the next start.
+    /// Ticks until `stop`, then lets go of what is under way: it goes on at the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut troubled = false;
         while !stop.is_cancelled() {
@@ -178,7 +178,7 @@ impl Puller {
                 ended = puller.carry_out(&place.key) => {
                     if let Err(error) = ended {
                         let task = place.key.id.as_str();
-                        tracing::warn!(task, %error, "a pull was interrupted and is begun anew");
+                        tracing::warn!(task, %error, "a pull was interrupted and goes on later");
                         // not at once: whatever the machine suffers from takes a while
                         tokio::time::sleep(TICK).await;
                     }
@@ -211,6 +211,7 @@ impl Puller {
                 }
             };
         let message = ended?;
+        library.partials.remove_all(&key.id)?;
         let seconds = start.elapsed().as_secs();
         tracing::info!(task = key.id.as_str(), app = %key.app, seconds, message, "a pull has ended");
         Ok(())

@@ -4,6 +4,7 @@ mod asked;
 pub(crate) mod bed;
 mod hls;
 mod hostile;
+mod resume;
 pub(crate) mod source;
 mod tasks;
 
@@ -211,7 +212,7 @@ async fn a_destroyed_application_pulls_nothing() {
     let bed = Bed::with(|pull| pull.patience.window = std::time::Duration::from_mins(5)).await;
     let task = bed.ask(&request(source.url("/a.mp4"))).await.unwrap();
     bed.puller.tick().await.unwrap();
-    bed.until("it is asked", async |_| source.asked().len() == 1).await;
+    bed.until("it is under way", async |bed| bed.world.object_files().len() == 1).await;
     let mut gone = crate::world::application(APP);
     gone.status = model::ApplicationStatus::Destroyed;
     bed.world.put_application(&gone).await;

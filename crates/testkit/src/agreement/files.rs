@@ -1,6 +1,6 @@
-//! What lies in `objects` and `staging`.
+//! What lies in `objects`, `staging` and `pulls`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -61,6 +61,16 @@ fn sums(path: &Path) -> io::Result<StoredFile> {
         size += u64::try_from(len).unwrap_or(u64::MAX);
     }
     Ok(StoredFile { size, crc64: crc64.finalize() })
+}
+
+/// The TaskIds of everything that was fetched in part.
+pub(super) fn fetched(pulls: &Path) -> Result<BTreeSet<String>> {
+    let mut tasks = BTreeSet::new();
+    for file in fs::read_dir(pulls)? {
+        let name = file?.file_name().display().to_string();
+        tasks.insert(name.split('.').next().unwrap_or_default().to_owned());
+    }
+    Ok(tasks)
 }
 
 /// Every staged upload.

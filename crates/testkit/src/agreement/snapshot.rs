@@ -38,6 +38,11 @@ pub(super) struct Session {
     pub committed: bool,
 }
 
+#[derive(Debug, Deserialize)]
+struct Task {
+    status: String,
+}
+
 /// A live recording.
 #[derive(Debug, Deserialize)]
 pub(super) struct Recording {
@@ -105,6 +110,8 @@ pub(super) struct Snapshot {
     pub recordings: BTreeMap<(AppId, FileId), Recording>,
     /// Files that clips are copied from, which keep their objects until that is done, and recordings.
     held: BTreeSet<(AppId, FileId)>,
+    /// The TaskIds of tasks that have not ended.
+    pub open_tasks: BTreeSet<String>,
     /// The bodies of tasks.
     tasks: Vec<(AppId, String)>,
     pub garbage: BTreeSet<String>,
@@ -196,6 +203,10 @@ impl Snapshot {
             }
         }
         for record in all(backend, app, RecordKind::Task).await? {
+            let task: Task = body(&record)?;
+            if task.status != "FINISH" {
+                self.open_tasks.insert(record.key.id.clone());
+            }
             self.tasks.push((app, String::from_utf8_lossy(&record.body).into_owned()));
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Library {
     /// One media with its object, and a file that was deleted but for its bytes.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for directory in ["objects/53", "staging"] {
+        for directory in ["objects/53", "staging", "pulls"] {
             fs::create_dir_all(dir.path().join(directory)).unwrap();
         }
         let options = Options { durable: false, reserve_bytes: 0, ..Options::new(dir.path()) };
@@ -126,6 +126,17 @@ async fn files_that_disagree_are_named() {
     let head = json!({ "app": APP, "session": "s", "key": KEY, "at": 0 });
     fs::write(staged.join("upload.json"), head.to_string()).unwrap();
     assert!(library.words().await.contains("its session is gone"));
+    fs::remove_dir_all(staged).unwrap();
+    fs::remove_file(library.dir.path().join("objects/53/orphan")).unwrap();
+    library.write(STORED, "123456789");
+    let fetched = library.dir.path().join("pulls/1250000000-Pull-1tt0.a.bytes");
+    fs::write(fetched, "x").unwrap();
+    let task =
+        |status: &str| put(RecordKind::Task, "1250000000-Pull-1tt0", &json!({ "status": status }));
+    library.commit(Commit { put: vec![task("FINISH")], ..Commit::default() }).await;
+    assert!(library.words().await.contains("task 1250000000-Pull-1tt0: it does not go on"));
+    library.commit(Commit { put: vec![task("PROCESSING")], ..Commit::default() }).await;
+    assert_eq!(check(library.dir.path()).await.unwrap().media, 1);
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ impl Fetcher<'_> {
 
     /// Fetches a playlist's text.
     async fn playlist(&mut self, url: &Url, what: What<'_>) -> Result<Text, Stop> {
-        let mut sink = Sink::text();
+        let mut sink = Sink::text(self.library);
         let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
         // nothing but playlists has been fetched by now
         let max = max.min(TEXTS_MAX.saturating_sub(self.bytes));
@@ -179,9 +179,8 @@ impl Fetcher<'_> {
     async fn store(&self, key: &str, text: &str) -> Result<(), Stop> {
         let object_key = record::object_key(self.key.app, key);
         let known: Option<(Object, u64)> = self.library.one(object_key.clone()).await?;
-        let mut sink = Sink::object(self.library, self.pull.file).await?;
-        sink.write(text.as_bytes()).await?;
-        let (reserved, object) = self.finished(sink).await?;
+        let written = self.library.written_object(self.pull.file, text.as_bytes());
+        let (reserved, object) = Box::pin(written).await?;
         self.attach(object_key, (&object, reserved), known).await
     }
 

@@ -1,5 +1,6 @@
 //! A library with a worker for its pulls, allowed to fetch from this machine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +125,13 @@ impl Bed {
         self.world.library.tick().await.unwrap();
         assert_eq!(self.world.object_files().len(), objects);
         assert_eq!(self.world.garbage().await, Vec::<String>::new());
+        assert_eq!(self.partials(), Vec::<PathBuf>::new());
+    }
+
+    /// Everything that is kept of files that have come in part.
+    pub(crate) fn partials(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.world.dir.path().join("pulls")).unwrap();
+        files.map(|file| file.unwrap().path()).collect()
     }
 }
 

@@ -200,7 +200,7 @@ Examples:
   echo '{\"EventType\": \"FileDeleted\", \"FileDeleteEvent\": {\"FileIdSet\": [\"528589\"]}}' |
       callboard publish
   callboard publish --sample NewFileUpload               a realistic one, to try a receiver with
-  callboard publish --sample NewFileUpload --print       only print it, to change it and publish that
+  callboard publish --sample NewFileUpload --print       only print it, to be changed and published
 
 Prints what became of each event: READY, or IGNORED and why.";
 
@@ -255,8 +255,8 @@ pub struct Pull {
 }
 
 const REPLAY_HELP: &str = "\
-A replayed event waits again, behind all others, whatever the switches say. It keeps its EventId, and
-its attempts stay in its history. Events that still wait are skipped.
+A replayed event waits again, behind all others, whatever the switches say. It keeps its EventId,
+and its attempts stay in its history. Events that still wait are skipped.
 
 Examples:
   callboard replay 9f2c61aa-42                        this one
@@ -386,4 +386,26 @@ pub struct Backup {
     pub file: ConfigFile,
     /// The file to write; must not exist
     pub dest: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    /// The width at which clap breaks lines, which would leave the rest of a longer one alone.
+    const WIDTH: usize = 100;
+
+    fn fits(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let long = help.lines().find(|line| line.chars().count() > WIDTH);
+        assert_eq!(long, None, "{}", command.get_name());
+        command.get_subcommands().for_each(fits);
+    }
+
+    #[test]
+    fn no_line_of_a_help_is_broken() {
+        fits(&Cli::command());
+    }
 }

@@ -155,8 +155,8 @@ pub(super) fn sign_key(text: &str) -> Result<String, &'static str> {
 const TAIL_HELP: &str = "\
 Shows the latest events and then every change: an event that was stated or replayed, an attempt of
 PUSH with its status, a new state. Of a replayed event the attempts of its latest life are told; a
-replay is seen if the event is among the latest 100. It looks once a second, so a state that lasts less is not always seen. It goes
-on when the server is started again; Ctrl-C ends it.
+replay is seen if the event is among the latest 100. It looks once a second, so a state that lasts
+less is not always seen. It goes on when the server is started again; Ctrl-C ends it.
 
 Examples:
   callboard tail
@@ -165,7 +165,8 @@ Examples:
   callboard tail --json | jq 'select(.Change == \"ATTEMPT\" and .Status != 200)'
 
 With --json each line has Time, Change (STATED, REPLAYED, ATTEMPT or STATE), EventId, EventType,
-State, Reason, FileId and ReplayCount; an ATTEMPT also Attempt, Url, Status, DurationMs, ResponseBody and Error.";
+State, Reason, FileId and ReplayCount; an ATTEMPT also Attempt, Url, Status, DurationMs,
+ResponseBody and Error.";
 
 /// `callboard tail`.
 #[derive(Clone, Debug, Args)]

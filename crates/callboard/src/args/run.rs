@@ -7,11 +7,11 @@ use clap::Args;
 use super::{ConfigFile, Server};
 
 const RUN_HELP: &str = "\
-Tencent's upload clients compute their host names and speak TLS only; no setting leads them to another
-server. `run` starts a program behind a proxy on this machine that takes the place of those hosts:
-vod.tencentcloudapi.com and its regions, *.myqcloud.com, vod2.qcloud.com, vod2.dnsv1.com. The program
-is given the proxy and a certificate bundle in the variables that its runtime reads; nothing of it is
-changed.
+Tencent's upload clients compute their host names and speak TLS only; no setting leads them to
+another server. `run` starts a program behind a proxy on this machine that takes the place of those
+hosts: vod.tencentcloudapi.com and its regions, *.myqcloud.com, vod2.qcloud.com, vod2.dnsv1.com. The
+program is given the proxy and a certificate bundle in the variables that its runtime reads; nothing
+of it is changed.
 
 Its SecretId and SecretKey must be a key of this server: callboard keys create, or the root key.
 

@@ -18,6 +18,7 @@ from cos_upload import upload
 from stage import check, equal, read_setup, refused, step
 
 UNUSED_ID = "1000000000000000001"
+VTT = "WEBVTT\n\n00:00.000 --> 00:01.000\n字幕\n".encode()
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
@@ -97,6 +98,48 @@ class Round:
                 ("InvalidParameterValue.ImageDecodeError", {"CoverData": "AAAA"})]:
             refused(code, lambda: self.call("ModifyMediaInfo", **{"FileId": file_id, **members}))
         refused("UnsupportedOperation.ClassNotEmpty", lambda: self.call("DeleteClass", ClassId=old))
+
+    def attach(self, file_id):
+        """Marks on the timeline and subtitles; and the original among the transcodes."""
+        def info():
+            return self.call("DescribeMediaInfos", FileIds=[file_id]).MediaInfoSet[0]
+        item = info().TranscodeInfo.TranscodeSet[0]
+        equal((item.Definition, item.Url, item.Size),
+              (0, info().BasicInfo.MediaUrl, info().MetaData.Size), "the original")
+        frames = [{"TimeOffset": 2.5, "Content": "goal"}, {"TimeOffset": 1, "Content": "start"}]
+        subtitle = {"Name": "中文", "Language": "zh", "Format": "vtt", "Id": "zh-1",
+                    "Content": base64.b64encode(VTT).decode()}
+        answer = self.call("ModifyMediaInfo", FileId=file_id, AddKeyFrameDescs=frames,
+                           AddSubtitles=[subtitle, {**subtitle, "Id": "zh-2"}])
+        equal([item.Id for item in answer.AddedSubtitleSet], ["zh-1", "zh-2"], "subtitles")
+        served = requests.get(answer.AddedSubtitleSet[0].Url, timeout=20)
+        equal((served.content, served.headers["Content-Type"]), (VTT, "text/vtt"), "a subtitle")
+        equal([(frame.TimeOffset, frame.Content) for frame in info().KeyFrameDescInfo.KeyFrameDescSet],
+              [(1, "start"), (2.5, "goal")], "key frames")
+        self.call("ModifyMediaInfo", FileId=file_id, DeleteKeyFrameDescs=[2.5],
+                  DeleteSubtitleIds=["zh-1"])
+        only = self.call("DescribeMediaInfos", FileIds=[file_id],
+                         Filters=["keyFrameDescInfo", "subtitleInfo"]).MediaInfoSet[0]
+        equal(([frame.TimeOffset for frame in only.KeyFrameDescInfo.KeyFrameDescSet],
+               [item.Id for item in only.SubtitleInfo.SubtitleSet], only.TranscodeInfo),
+              ([1], ["zh-2"], None), "what is left")
+        equal(requests.get(answer.AddedSubtitleSet[0].Url, timeout=20).status_code, 404,
+              "status of a subtitle that was taken away")
+        for code, members in [
+                ("InvalidParameterValue.KeyFrameDescContentTooLong",
+                 {"AddKeyFrameDescs": [{"TimeOffset": 1, "Content": "c" * 129}]}),
+                ("InvalidParameterValue.AddKeyFrameDescsAndClearKeyFrameDescsConflict",
+                 {"AddKeyFrameDescs": frames, "ClearKeyFrameDescs": 1}),
+                ("InvalidParameterValue.AddKeyFrameDescsAndDeleteKeyFrameDescsConflict",
+                 {"AddKeyFrameDescs": frames, "DeleteKeyFrameDescs": [1]}),
+                ("LimitExceeded.KeyFrameDescCountReachMax",
+                 {"AddKeyFrameDescs": [{"TimeOffset": n + 2, "Content": "c"} for n in range(100)]}),
+                ("InvalidParameterValue.SubtitleFormat",
+                 {"AddSubtitles": [{**subtitle, "Format": "srt"}]}),
+                ("InvalidParameterValue", {"AddSubtitles": [{**subtitle, "Id": "zh-2"}]})]:
+            refused(code, lambda: self.call("ModifyMediaInfo", FileId=file_id, **members))
+        self.call("ModifyMediaInfo", FileId=file_id, ClearKeyFrameDescs=1, ClearSubtitles=1)
+        equal((info().KeyFrameDescInfo, info().SubtitleInfo), (None, None), "what is left")
 
     def search(self, **members):
         """How many files were found, and the ids of those shown."""
@@ -187,6 +230,7 @@ def main():
     metropolis, url = story.upload(MediaName="first")
     others = [story.upload(MediaName=name)[0] for name in ("second", "third")]
     story.modify(metropolis, old)
+    story.attach(metropolis)
     story.searches(metropolis, others, films)
     story.forbid(metropolis, url)
     story.delete(metropolis, old)

@@ -168,6 +168,8 @@ impl Library {
             source: Source::Upload,
             description: String::new(),
             tags: Vec::new(),
+            key_frames: Vec::new(),
+            subtitles: Vec::new(),
             forbidden: false,
             bytes: session.bytes,
             created: now,

@@ -124,18 +124,22 @@ impl Library {
         let whole = parts.is_empty();
         let (mut delete, mut garbage, mut put) = (Vec::new(), Vec::new(), Vec::<RecordPut>::new());
         if whole || parts.iter().any(|part| part.r#type == ORIGINAL) {
-            let objects = self.objects_of(app, file).await?;
+            let mut objects = self.objects_of(app, file).await?;
+            if !whole {
+                objects.retain(|(key, _)| media.subtitles.iter().all(|s| s.key != key.id));
+            }
+            let gone: u64 = objects.iter().map(|(_, object)| object.size).sum();
             (delete, garbage) =
                 objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
             if whole {
                 delete.push(key.clone());
                 delete.extend(media.paths(app));
             } else {
-                delete.extend(media.cover_path(app));
+                delete.extend(media.cover.iter().filter_map(|cover| media.path_of(app, cover)));
                 let left = Media {
                     original: None,
                     cover: None,
-                    bytes: 0,
+                    bytes: media.bytes.saturating_sub(gone),
                     copying: None,
                     updated: self.now(),
                     ..media

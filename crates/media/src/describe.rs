@@ -2,48 +2,51 @@
 
 use model::{AppId, FileId, limits};
 use queue::RecordKey;
-use wire::reply::{MediaInfo, MediaInfosReply};
+use wire::reply::{MediaBlocks, MediaInfo, MediaInfosReply};
 
 use crate::classes::Label;
 use crate::error::{DescribeError, Fault};
 use crate::library::Library;
 use crate::record::{self, Media};
-use crate::render;
 use crate::settings::Settings;
+use crate::{render, subtitles};
 
-/// The documented filters; all but the first two name blocks of tasks that nothing here runs.
+/// The documented filters. Those that no constant names ask for blocks of tasks that nothing here runs.
 const FILTERS: [&str; 14] = [
-    "basicInfo",
-    "metaData",
-    "transcodeInfo",
+    BASIC,
+    META,
+    TRANSCODE,
     "animatedGraphicsInfo",
     "imageSpriteInfo",
     "snapshotByTimeOffsetInfo",
     "sampleSnapshotInfo",
-    "keyFrameDescInfo",
+    KEY_FRAME,
     "adaptiveDynamicStreamingInfo",
     "miniProgramReviewInfo",
-    "subtitleInfo",
+    SUBTITLE,
     "reviewInfo",
     "mpsAiMediaInfo",
     "knowledgeBasesInfo",
 ];
+const BASIC: &str = "basicInfo";
+const META: &str = "metaData";
+const TRANSCODE: &str = "transcodeInfo";
+const KEY_FRAME: &str = "keyFrameDescInfo";
+const SUBTITLE: &str = "subtitleInfo";
 
-/// The blocks that a caller wants.
+/// The blocks that a caller wants, by their filters; none: all.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Blocks {
-    basic: bool,
-    meta: bool,
-}
+pub(crate) struct Blocks<'a>(&'a [String]);
 
-impl Blocks {
-    /// Those of these filters; none: all. The error is a filter that is not documented.
-    pub(crate) fn of(filters: &[String]) -> Result<Self, String> {
-        if let Some(unknown) = filters.iter().find(|filter| !FILTERS.contains(&filter.as_str())) {
-            return Err(unknown.clone());
-        }
-        let wants = |filter: &str| filters.is_empty() || filters.iter().any(|f| f == filter);
-        Ok(Self { basic: wants("basicInfo"), meta: wants("metaData") })
+impl<'a> Blocks<'a> {
+    /// Those of these filters. The error is a filter that is not documented.
+    pub(crate) fn of(filters: &'a [String]) -> Result<Self, String> {
+        let unknown = filters.iter().find(|filter| !FILTERS.contains(&filter.as_str()));
+        unknown.map_or(Ok(Self(filters)), |unknown| Err(unknown.clone()))
+    }
+
+    fn want(self, filter: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|wanted| wanted == filter)
     }
 
     /// A file with these blocks; no `label`: it is filed nowhere.
@@ -54,12 +57,19 @@ impl Blocks {
         media: &Media,
         label: Option<&Label>,
     ) -> MediaInfo {
-        let basic = self.basic.then(|| {
-            let label = label.cloned().unwrap_or_default();
-            render::basic_info(settings, file, media, &label)
-        });
-        let meta = media.meta.as_ref().filter(|_| self.meta).map(render::meta_data);
-        MediaInfo::new(file, basic, meta)
+        let label = label.cloned().unwrap_or_default();
+        let basic = || render::basic_info(settings, file, media, &label);
+        let blocks = MediaBlocks {
+            basic_info: self.want(BASIC).then(basic),
+            meta_data: media.meta.as_ref().filter(|_| self.want(META)).map(render::meta_data),
+            transcode_info: self
+                .want(TRANSCODE)
+                .then(|| render::transcodes(settings, media))
+                .flatten(),
+            key_frame_desc_info: self.want(KEY_FRAME).then(|| render::key_frames(media)).flatten(),
+            subtitle_info: self.want(SUBTITLE).then(|| subtitles::info(settings, media)).flatten(),
+        };
+        MediaInfo::new(file, blocks)
     }
 }
 

@@ -4,6 +4,7 @@
 //! These say what happened. How callers are told is for the surfaces: error codes of the API and of
 //! COS are deliberately absent.
 
+mod modify;
 mod object;
 mod refusal;
 
@@ -13,6 +14,7 @@ use model::AppId;
 use queue::{BackendError, CommitError};
 use sign::seal;
 
+pub use self::modify::{KeyFrameError, ModifyError, SubtitleError};
 pub use self::object::ObjectError;
 pub(crate) use self::refusal::{Attempted, Refusal};
 use crate::objects::{self, BucketError, Trouble};
@@ -226,56 +228,6 @@ pub enum ListError {
         /// Why.
         reason: &'static str,
     },
-    /// The machine failed.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-/// Why ModifyMediaInfo was refused. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ModifyError {
-    /// There is no such file in this application.
-    #[error("the file {0} does not exist")]
-    NotFound(String),
-    /// Name is empty or too long.
-    #[error("Name must have 1 to {0} characters")]
-    Name(usize),
-    /// Description is too long.
-    #[error("Description is longer than {0} characters")]
-    Description(usize),
-    /// There is no such class.
-    #[error("there is no class {0}")]
-    ClassId(i64),
-    /// ExpireTime has passed.
-    #[error("ExpireTime lies in the past")]
-    ExpireTime,
-    /// A tag is too long.
-    #[error("a tag is longer than {0} characters")]
-    TagTooLong(usize),
-    /// A tag is empty.
-    #[error("a tag is empty")]
-    EmptyTag,
-    /// ClearTags and AddTags together.
-    #[error("ClearTags and AddTags exclude each other")]
-    AddAndClearTags,
-    /// A tag is to be added and deleted.
-    #[error("the tag `{0}` stands in AddTags and in DeleteTags")]
-    AddAndDeleteTags(String),
-    /// The file would have too many tags.
-    #[error("a file may have {0} tags")]
-    TooManyTags(usize),
-    /// CoverData is no Base64.
-    #[error("CoverData is no Base64")]
-    CoverEncoding,
-    /// CoverData is no picture of a documented type.
-    #[error("CoverData is neither JPEG nor PNG nor GIF")]
-    CoverType,
-    /// A member asks for what is not offered.
-    #[error("{0} is not offered")]
-    Unoffered(&'static str),
-    /// The disk has no room for a cover.
-    #[error("the disk is too full for a cover")]
-    NoSpace,
     /// The machine failed.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -13,7 +13,7 @@ use wire::reply::{FileContent, ListFilesReply};
 use crate::catalogue;
 use crate::error::{Fault, ListError};
 use crate::library::Library;
-use crate::record::{self, Object};
+use crate::record::{self, Media, Object};
 use crate::search::STANDARD;
 
 /// Records read at once.
@@ -63,8 +63,11 @@ impl Library {
                 if listed.covers(key) {
                     continue;
                 }
-                let is_committed = committed.get(key).copied().unwrap_or(false);
-                match if is_committed { entry(&found, request)? } else { None } {
+                let entry = match committed.get(&found.key.id) {
+                    Some(subtitle) => entry(&found, subtitle, request)?,
+                    None => None,
+                };
+                match entry {
                     Some(_) if listed.len() == max => return Ok(listed.reply(true)),
                     Some(entry) => listed.add(entry),
                     None => listed.last.clone_from(key),
@@ -102,12 +105,13 @@ impl Library {
         Ok((records, page.more))
     }
 
-    /// Whether each of these objects, by key, belongs to a media.
+    /// Those of these objects, by key, that belong to a media; what is a subtitle has its id, all else
+    /// an empty text.
     async fn committed(
         &self,
         application: &Application,
         records: &[Record],
-    ) -> Result<HashMap<String, bool>, Fault> {
+    ) -> Result<HashMap<String, String>, Fault> {
         let mut files: Vec<FileId> = Vec::new();
         let mut of_key = HashMap::new();
         for found in records {
@@ -119,10 +123,17 @@ impl Library {
         files.dedup();
         let keys = files.iter().map(|file| record::media_key(application.id, *file)).collect();
         let found = self.backend.get(keys).await?;
-        let known: HashMap<FileId, bool> =
-            files.into_iter().zip(found.iter().map(Option::is_some)).collect();
-        let is_committed = |file: FileId| known.get(&file).copied().unwrap_or(false);
-        Ok(of_key.into_iter().map(|(key, file)| (key, is_committed(file))).collect())
+        let mut known: HashMap<FileId, Media> = HashMap::new();
+        for (file, found) in files.into_iter().zip(found) {
+            if let Some(found) = found {
+                known.insert(file, record::read(&found)?);
+            }
+        }
+        let subtitle = |(key, file): (String, FileId)| {
+            let of = known.get(&file)?.subtitles.iter().find(|subtitle| subtitle.key == key);
+            Some((key, of.map(|subtitle| subtitle.id.clone()).unwrap_or_default()))
+        };
+        Ok(of_key.into_iter().filter_map(subtitle).collect())
     }
 }
 
@@ -162,7 +173,7 @@ impl Listed {
 }
 
 /// What a stored file is to the page; none: its category is not asked for.
-fn entry(found: &Record, request: &ListFiles) -> Result<Option<Entry>, Fault> {
+fn entry(found: &Record, subtitle: &str, request: &ListFiles) -> Result<Option<Entry>, Fault> {
     let key = &found.key.id;
     let (prefix, delimiter) = (request.prefix.len(), &request.delimiter);
     let rest = key.get(prefix..).unwrap_or_default();
@@ -185,9 +196,9 @@ fn entry(found: &Record, request: &ListFiles) -> Result<Option<Entry>, Fault> {
         storage_class: STANDARD,
         file_id: object.file,
         category,
-        file_type: "OriginalFiles",
+        file_type: if subtitle.is_empty() { "OriginalFiles" } else { "SubtitleFiles" },
         definition: 0,
-        subtitle_id: "",
+        subtitle_id: subtitle.to_owned(),
     })))
 }
 

@@ -137,8 +137,8 @@ impl Library {
         let media_key = record::media_key(key.app, file);
         let media: Option<(Media, u64)> = self.one(media_key.clone()).await?;
         let (media, media_version) = media.unzip();
-        let kept: HashSet<String> =
-            media.into_iter().flat_map(|media| [media.original, media.cover]).flatten().collect();
+        let kept: HashSet<&String> =
+            media.iter().flat_map(|media| media.original.iter().chain(media.attached())).collect();
         let mut objects = self.objects_of(key.app, file).await?;
         objects.retain(|(key, _)| !kept.contains(&key.id));
         let expect = vec![(key.clone(), Some(version)), (media_key, media_version)];

@@ -13,10 +13,12 @@
 //! commit. Deliberately absent: HTTP, signatures, error codes (they are `api`'s), and processing.
 
 mod asked;
+mod attached;
 pub mod catalogue;
 mod classes;
 mod clip;
 mod commit;
+mod cover;
 mod dash;
 mod delete;
 mod describe;
@@ -30,6 +32,7 @@ mod hindsight;
 mod hls;
 mod hold;
 mod incoming;
+mod key_frames;
 mod library;
 mod listing;
 mod live;
@@ -52,6 +55,7 @@ mod session;
 mod settings;
 mod spent;
 mod staging;
+mod subtitles;
 mod sweep;
 mod task;
 mod upload;
@@ -64,7 +68,8 @@ pub use dash::MpdError;
 pub use delete::Cause;
 pub use error::{
     ApplyError, ClassError, ClipError, CommitUploadError, DeleteError, DescribeError, Fault,
-    ForbidError, ListError, LiveError, ModifyError, ObjectError, ObjectsError, SearchError,
+    ForbidError, KeyFrameError, ListError, LiveError, ModifyError, ObjectError, ObjectsError,
+    SearchError, SubtitleError,
 };
 pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};

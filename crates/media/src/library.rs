@@ -169,7 +169,7 @@ impl Library {
         let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
         let Some((media, _)) = media else { return self.live_at(app, object.file, key).await };
         // after DeleteParts, clips may hold what is served to nobody
-        if media.original.is_none() && media.cover.as_deref() != Some(key) {
+        if media.original.is_none() && !media.attached().any(|attached| attached == key) {
             return Ok(None);
         }
         Ok(Some(Served { forbidden: media.forbidden, ..Served::stored(key, object) }))

@@ -101,13 +101,12 @@ impl Media {
     /// The paths that it has taken; that of an original which was deleted stays its own.
     pub(crate) fn paths(&self, app: AppId) -> Vec<RecordKey> {
         let Some(path) = &self.about.storage_path else { return Vec::new() };
-        let keys = std::iter::once(path).chain(&self.cover);
+        let keys = std::iter::once(path).chain(self.attached());
         keys.map(|key| record::path_key(app, key)).collect()
     }
 
-    /// The path of its cover, if it has taken that.
-    pub(crate) fn cover_path(&self, app: AppId) -> Option<RecordKey> {
-        let cover = self.cover.as_ref().filter(|_| self.about.storage_path.is_some())?;
-        Some(record::path_key(app, cover))
+    /// The path of what lies at that key, if it has taken that.
+    pub(crate) fn path_of(&self, app: AppId, key: &str) -> Option<RecordKey> {
+        self.about.storage_path.is_some().then(|| record::path_key(app, key))
     }
 }

@@ -171,9 +171,15 @@ pub(crate) struct Media {
     pub description: String,
     /// Its tags, each once.
     pub tags: Vec<String>,
+    /// The marks on its timeline, by time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_frames: Vec<KeyFrame>,
+    /// Its subtitles, in the order in which they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<Subtitle>,
     /// Whether ForbidMediaDistribution keeps it from being served.
     pub forbidden: bool,
-    /// Bytes of all its objects, covers included.
+    /// Bytes of all its objects, covers and subtitles included.
     pub bytes: u64,
     /// When it was committed.
     pub created: Timestamp,
@@ -184,6 +190,28 @@ pub(crate) struct Media {
     /// Where a clip takes its files from until it has them all; none: it has, or is no clip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copying: Option<Copying>,
+}
+
+/// A mark on the timeline of a media.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeyFrame {
+    /// Seconds; no two of a media are equal.
+    pub offset: f64,
+    /// What there is to see.
+    pub content: String,
+}
+
+/// A subtitle of a media: `WebVTT`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subtitle {
+    /// Its name within the media.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its language.
+    pub language: String,
+    /// The key of its object.
+    pub key: String,
 }
 
 /// A clip whose files are still those of its sources: what lies at `<n>/<path>` of its own directory

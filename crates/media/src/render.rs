@@ -6,12 +6,13 @@ use wire::event::task::{
     DynamicRangeInfo, LiveRecordInfo, MediaAudioStreamItem, MediaBasicInfo, MediaMetaData,
     MediaSourceData, MediaVideoStreamItem,
 };
+use wire::reply::{MediaKeyFrameDescInfo, MediaKeyFrameDescItem, MediaTranscodeInfo};
 
-use crate::catalogue;
+use crate::catalogue::{self, Category};
 use crate::classes::Label;
 use crate::listing;
 use crate::probe::{MetaData, VideoStream};
-use crate::record::{Media, Source};
+use crate::record::{KeyFrame, Media, Source};
 use crate::settings::Settings;
 
 /// What of a key stands in an address as it is; all else is percent-encoded, because some clients take
@@ -59,7 +60,7 @@ pub(crate) fn basic_info(
             .unwrap_or_default(),
         tag_set: media.tags.clone(),
         vid: file,
-        category: category.map_or("", catalogue::Category::name).to_owned(),
+        category: category.map_or("", Category::name).to_owned(),
         status: listing::status(media.forbidden).to_owned(),
         storage_class: "STANDARD".to_owned(),
     }
@@ -106,6 +107,25 @@ pub(crate) fn meta_data(meta: &MetaData) -> MediaMetaData {
         audio_duration: meta.audio_duration,
         md5: meta.md5.clone().unwrap_or_default(),
     }
+}
+
+/// In which forms a video or audio file can be had: the original, if it is there and was understood.
+pub(crate) fn transcodes(settings: &Settings, media: &Media) -> Option<MediaTranscodeInfo> {
+    let category = catalogue::category(&media.about.media_type);
+    let (original, meta) = (media.original.as_deref()?, media.meta.as_ref()?);
+    matches!(category, Some(Category::Video | Category::Audio)).then(|| {
+        MediaTranscodeInfo::original(url(settings, &media.bucket, original), meta_data(meta))
+    })
+}
+
+/// The marks on a file's timeline; none: it has none.
+pub(crate) fn key_frames(media: &Media) -> Option<MediaKeyFrameDescInfo> {
+    let item = |frame: &KeyFrame| MediaKeyFrameDescItem {
+        time_offset: frame.offset,
+        content: frame.content.clone(),
+    };
+    let key_frame_desc_set: Vec<_> = media.key_frames.iter().map(item).collect();
+    (!key_frame_desc_set.is_empty()).then_some(MediaKeyFrameDescInfo { key_frame_desc_set })
 }
 
 fn video(stream: &VideoStream) -> MediaVideoStreamItem {

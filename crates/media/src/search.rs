@@ -158,7 +158,7 @@ impl Library {
         &self,
         app: AppId,
         ids: &[String],
-        blocks: Blocks,
+        blocks: Blocks<'_>,
     ) -> Result<Vec<MediaInfo>, Fault> {
         let mut found: Vec<(FileId, Media)> = Vec::with_capacity(ids.len());
         for ids in ids.chunks(PAGE) {

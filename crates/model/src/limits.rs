@@ -206,6 +206,18 @@ pub const MEDIA_DESCRIPTION_CHARS_MAX: usize = 128;
 pub const MEDIA_TAGS_MAX: usize = 16;
 /// Characters of a file's tag (documented).
 pub const MEDIA_TAG_CHARS_MAX: usize = 32;
+/// Marks on a file's timeline (documented).
+pub const KEY_FRAMES_MAX: usize = 100;
+/// Characters of what a mark says (documented).
+pub const KEY_FRAME_CHARS_MAX: usize = 128;
+/// Subtitles of a file (documented).
+pub const SUBTITLES_MAX: usize = 16;
+/// Characters of a subtitle's name (documented).
+pub const SUBTITLE_NAME_CHARS_MAX: usize = 64;
+/// Characters of a subtitle's id (documented).
+pub const SUBTITLE_ID_CHARS_MAX: usize = 16;
+/// Characters of a subtitle's language: no tag that is in use is longer (RFC 5646, section 4.4.1).
+pub const SUBTITLE_LANGUAGE_CHARS_MAX: usize = 35;
 /// FileIds of ForbidMediaDistribution (documented).
 pub const FORBID_MEDIA_MAX: usize = 20;
 /// Hits that SearchMedia counts and can answer (documented).

@@ -11,7 +11,7 @@
 //! | objects | each has its file, of its size and CRC-64, and an owner: a media, an upload, a clip that is copied from its file, or a task that speaks of it |
 //! | files | each is an object's or garbage; staged parts belong to an upload that goes on |
 //! | what was fetched in part | belongs to a task that goes on |
-//! | media | original and cover are objects; one NewFileUpload or PullComplete (of a clip: at most one each), no FileDeleted of the whole |
+//! | media | original, cover and subtitles are objects; one NewFileUpload or PullComplete (of a clip: at most one each), no FileDeleted of the whole |
 //! | live recordings | all objects that the segments need are there, and no others |
 //! | files that were announced and are gone | exactly one FileDeleted of the whole |
 //!
@@ -180,8 +180,10 @@ impl Disagreements {
 
     /// What a media names is there, and the events say that it came and not that it went.
     fn media(&mut self, snapshot: &Snapshot, (app, file): (AppId, FileId), media: &Media) {
-        let named = [("original", &media.original), ("cover", &media.cover)];
-        for (what, key) in named.into_iter().filter_map(|(what, key)| Some((what, key.as_ref()?))) {
+        let original = media.original.iter().map(|key| ("original", key));
+        let cover = media.cover.iter().map(|key| ("cover", key));
+        let subtitles = media.subtitles.iter().map(|subtitle| ("subtitle", &subtitle.key));
+        for (what, key) in original.chain(cover).chain(subtitles) {
             if !snapshot.objects.contains_key(&(app, key.clone())) {
                 self.note(format!("media {file} of application {app}: no object {key} ({what})"));
             }

@@ -45,7 +45,7 @@ pub use live::{DeleteLiveStream, DescribeLiveStreams, RegisterLiveStream};
 pub use media::{
     ApplyUpload, CommitUpload, DeleteMedia, DescribeMediaInfos, ParseStreamingManifest,
 };
-pub use modify::{ForbidMediaDistribution, ModifyMediaInfo};
+pub use modify::{ForbidMediaDistribution, MediaSubtitleInput, ModifyMediaInfo};
 pub use publish::{PublishEvents, PublishedEvent};
 pub use pull::{ConfirmEvents, DescribeEventsState, PullEvents};
 pub use pull_upload::PullUpload;

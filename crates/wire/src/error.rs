@@ -67,6 +67,12 @@ codes! {
     InvalidParameter = "InvalidParameter",
     /// A parameter's value is not acceptable.
     InvalidParameterValue = "InvalidParameterValue",
+    /// A mark on the timeline is to be added while all are cleared.
+    InvalidParameterValueAddKeyFrameDescsAndClearKeyFrameDescsConflict =
+        "InvalidParameterValue.AddKeyFrameDescsAndClearKeyFrameDescsConflict",
+    /// A time is to be marked and not to be marked.
+    InvalidParameterValueAddKeyFrameDescsAndDeleteKeyFrameDescsConflict =
+        "InvalidParameterValue.AddKeyFrameDescsAndDeleteKeyFrameDescsConflict",
     /// A tag is to be added while all are cleared.
     InvalidParameterValueAddTagsAndClearTagsConflict =
         "InvalidParameterValue.AddTagsAndClearTagsConflict",
@@ -105,6 +111,9 @@ codes! {
     InvalidParameterValueImageDecodeError = "InvalidParameterValue.ImageDecodeError",
     /// IsPersistence is neither 0 nor 1.
     InvalidParameterValueIsPersistence = "InvalidParameterValue.IsPersistence",
+    /// What a mark on the timeline says is too long.
+    InvalidParameterValueKeyFrameDescContentTooLong =
+        "InvalidParameterValue.KeyFrameDescContentTooLong",
     /// The manifest cannot be read, or names what it may not.
     InvalidParameterValueMediaManifestContent = "InvalidParameterValue.MediaManifestContent",
     /// MediaStoragePath is not acceptable.
@@ -149,6 +158,8 @@ codes! {
     InvalidParameterValueStreamIds = "InvalidParameterValue.StreamIds",
     /// StreamId names no live stream that is recorded.
     InvalidParameterValueStreamIdInvalid = "InvalidParameterValue.StreamIdInvalid",
+    /// A subtitle is not `vtt`.
+    InvalidParameterValueSubtitleFormat = "InvalidParameterValue.SubtitleFormat",
     /// A tag is too long.
     InvalidParameterValueTagTooLong = "InvalidParameterValue.TagTooLong",
     /// Tags holds too many, or what is too long.
@@ -165,6 +176,8 @@ codes! {
     InvalidRequest = "InvalidRequest",
     /// A quota is used up.
     LimitExceeded = "LimitExceeded",
+    /// The file would have too many marks on its timeline.
+    LimitExceededKeyFrameDescCountReachMax = "LimitExceeded.KeyFrameDescCountReachMax",
     /// The file would have too many tags.
     LimitExceededTagCountReachMax = "LimitExceeded.TagCountReachMax",
     /// A required parameter is absent.

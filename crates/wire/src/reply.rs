@@ -4,6 +4,7 @@
 //! strictly. RequestId is not here, `envelope` adds it. Ids and times are strings on the wire.
 
 mod applications;
+mod blocks;
 mod class;
 mod clips;
 mod delivery;
@@ -22,6 +23,10 @@ use serde::Serialize;
 use crate::event::PullItem;
 
 pub use applications::{SubAppIdInfo, SubAppIdReply, SubAppIdsReply};
+pub use blocks::{
+    MediaBlocks, MediaKeyFrameDescInfo, MediaKeyFrameDescItem, MediaSubtitleInfo,
+    MediaSubtitleItem, MediaTranscodeInfo,
+};
 pub use class::{ClassInfo, ClassReply, ClassesReply};
 pub use clips::{FastEditMediaReply, SimpleHlsClipReply};
 pub use delivery::{DeliveryReply, DeliveryState, TestReply};

@@ -1,10 +1,10 @@
 //! ModifyMediaInfo and ForbidMediaDistribution: what happens is decided in `media`, here its errors
 //! become the documented codes.
 
-use media::{ForbidError, Library, ModifyError};
+use media::{ForbidError, KeyFrameError, Library, ModifyError, SubtitleError};
 use model::Application;
 use wire::action::{ForbidMediaDistribution, ModifyMediaInfo};
-use wire::reply::{ForbidMediaDistributionReply, ModifyMediaInfoReply};
+use wire::reply::ForbidMediaDistributionReply;
 use wire::{ApiError, Code, Reply};
 
 use super::library::{broken, sentence};
@@ -16,8 +16,7 @@ pub(crate) async fn modify(
     request: ModifyMediaInfo,
 ) -> Result<Reply, ApiError> {
     let modified = library.modify(application, &request).await;
-    let cover_url = modified.map_err(modify_error)?;
-    Ok(Reply::ModifyMediaInfo(ModifyMediaInfoReply::new(cover_url)))
+    Ok(Reply::ModifyMediaInfo(modified.map_err(modify_error)?))
 }
 
 fn modify_error(error: ModifyError) -> ApiError {
@@ -34,11 +33,42 @@ fn modify_error(error: ModifyError) -> ApiError {
         ModifyError::CoverEncoding | ModifyError::CoverType => {
             Code::InvalidParameterValueImageDecodeError
         }
-        ModifyError::EmptyTag | ModifyError::Unoffered(_) => Code::InvalidParameterValue,
+        ModifyError::EmptyTag => Code::InvalidParameterValue,
+        ModifyError::KeyFrame(ref error) => key_frame_code(error),
+        ModifyError::Subtitle(ref error) => subtitle_code(error),
         ModifyError::NoSpace => Code::ResourceInsufficient,
         ModifyError::Fault(fault) => return broken(fault),
     };
     ApiError::new(code, sentence(&error))
+}
+
+const fn key_frame_code(error: &KeyFrameError) -> Code {
+    match error {
+        KeyFrameError::TooLong(_) => Code::InvalidParameterValueKeyFrameDescContentTooLong,
+        KeyFrameError::AddAndClear => {
+            Code::InvalidParameterValueAddKeyFrameDescsAndClearKeyFrameDescsConflict
+        }
+        KeyFrameError::AddAndDelete(_) => {
+            Code::InvalidParameterValueAddKeyFrameDescsAndDeleteKeyFrameDescsConflict
+        }
+        KeyFrameError::TooMany(_) => Code::LimitExceededKeyFrameDescCountReachMax,
+        KeyFrameError::Offset(_) | KeyFrameError::Empty => Code::InvalidParameterValue,
+    }
+}
+
+const fn subtitle_code(error: &SubtitleError) -> Code {
+    match error {
+        SubtitleError::Format(_) => Code::InvalidParameterValueSubtitleFormat,
+        SubtitleError::TooMany(_) => Code::LimitExceeded,
+        SubtitleError::Name(_)
+        | SubtitleError::Language(_)
+        | SubtitleError::Encoding
+        | SubtitleError::Content
+        | SubtitleError::Id { .. }
+        | SubtitleError::Taken(_)
+        | SubtitleError::AddAndClear
+        | SubtitleError::AddAndDelete(_) => Code::InvalidParameterValue,
+    }
 }
 
 /// ForbidMediaDistribution.

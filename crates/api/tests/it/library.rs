@@ -42,10 +42,14 @@ async fn a_library_is_filed_changed_searched_and_forbidden() {
     let change = json!({"FileId": file, "AddTags": ["x"], "CoverData": cover, "ClassId": 0});
     let changed = server.call("ModifyMediaInfo", change).await;
     assert!(changed["CoverUrl"].as_str().unwrap().ends_with("A.png"), "{changed}");
-    let unoffered =
-        json!({"FileId": file, "AddKeyFrameDescs": [{"TimeOffset": 1.0, "Content": "c"}]});
-    let refused = server.call("ModifyMediaInfo", unoffered).await;
-    assert_eq!(code(&refused), "InvalidParameterValue");
+    let long = json!([{"TimeOffset": 1.0, "Content": "c".repeat(129)}]);
+    let refused =
+        server.call("ModifyMediaInfo", json!({"FileId": file, "AddKeyFrameDescs": long})).await;
+    assert_eq!(code(&refused), "InvalidParameterValue.KeyFrameDescContentTooLong");
+    let srt = json!([{"Name": "", "Language": "en", "Format": "srt", "Content": "eA=="}]);
+    let refused =
+        server.call("ModifyMediaInfo", json!({"FileId": file, "AddSubtitles": srt})).await;
+    assert_eq!(code(&refused), "InvalidParameterValue.SubtitleFormat");
     assert_eq!(code(&server.call("DeleteClass", json!({"ClassId": class})).await), "OK");
 
     let found = server.call("SearchMedia", json!({"Tags": ["x"], "Names": ["A"]})).await;

@@ -85,6 +85,8 @@ impl Library {
             source: wanted.source(taken),
             description: String::new(),
             tags: Vec::new(),
+            key_frames: Vec::new(),
+            subtitles: Vec::new(),
             forbidden: taken.iter().any(|taken| taken.input.forbidden),
             created: now,
             updated: now,

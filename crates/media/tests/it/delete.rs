@@ -163,11 +163,17 @@ async fn blocks_are_there_when_they_are_wanted() {
     let info = &all["MediaInfoSet"][0];
     assert_eq!(info["BasicInfo"]["MediaUrl"], media.media_url);
     assert_eq!(info["MetaData"]["AudioDuration"], 1.0);
-    assert!(info["TranscodeInfo"].is_null());
+    let original = &info["TranscodeInfo"]["TranscodeSet"][0];
+    assert_eq!((&original["Definition"], &original["Url"]), (&json!(0), &json!(media.media_url)));
+    for member in ["Size", "Duration", "Bitrate", "Container", "Md5", "AudioStreamSet"] {
+        assert_eq!(original[member], info["MetaData"][member], "{member}");
+    }
     let basic = describe(&world, &[&id], &["basicInfo"]).await;
     assert!(basic["MediaInfoSet"][0]["MetaData"].is_null());
     assert!(basic["MediaInfoSet"][0]["BasicInfo"].is_object());
+    assert!(basic["MediaInfoSet"][0]["TranscodeInfo"].is_null());
     let meta = describe(&world, &[&id], &["metaData", "transcodeInfo"]).await;
+    assert!(meta["MediaInfoSet"][0]["TranscodeInfo"].is_object());
     assert!(meta["MediaInfoSet"][0]["BasicInfo"].is_null());
     assert!(meta["MediaInfoSet"][0]["MetaData"].is_object());
     let other = world.library.describe(OTHER, std::slice::from_ref(&id), &[]).await.unwrap();

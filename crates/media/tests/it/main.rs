@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod attached;
+#[cfg(test)]
 mod classes;
 #[cfg(test)]
 mod clips;

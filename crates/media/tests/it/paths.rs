@@ -268,7 +268,8 @@ async fn a_new_cover_lies_beside_the_file_and_the_old_one_leaves_its_path() {
         ..ModifyMediaInfo::default()
     };
     let url = world.library.modify(&by_path(APP), &request).await.unwrap();
-    let new = url.strip_prefix(&format!("{URL}/media/{}/", applied.session.bucket)).unwrap();
+    let new =
+        url.cover_url.strip_prefix(&format!("{URL}/media/{}/", applied.session.bucket)).unwrap();
     assert_eq!(world.served(&applied, new).await.unwrap(), b"\x89PNG\r\n\x1a\nrest");
     assert!(!new.contains('/'), "{new}");
     let error = world.apply_at(&format!("/{new}"), "").await.unwrap_err();

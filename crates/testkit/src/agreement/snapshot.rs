@@ -21,7 +21,14 @@ const PAGE: usize = 1_000;
 pub(super) struct Media {
     pub original: Option<String>,
     pub cover: Option<String>,
+    #[serde(default)]
+    pub subtitles: Vec<Subtitle>,
     pub source: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Subtitle {
+    pub key: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,9 +5,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Code};
+use crate::reply::MediaKeyFrameDescItem;
 
-/// Changes a file; what is absent keeps its value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Changes a file; what is absent keeps its value. Knowledge bases, of which no file here is in any, may
+/// be taken away.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyMediaInfo {
     /// SubAppId.
     pub sub_app_id: Option<u64>,
@@ -29,9 +31,34 @@ pub struct ModifyMediaInfo {
     pub delete_tags: Vec<String>,
     /// Whether to take all tags away.
     pub clear_tags: bool,
-    /// The first member that asks for something that is not offered. To remove what nothing here
-    /// makes is no such thing.
-    pub unoffered: Option<&'static str>,
+    /// Marks on the timeline to add; one at the same time is replaced.
+    pub add_key_frames: Vec<MediaKeyFrameDescItem>,
+    /// Seconds at which marks shall be taken away.
+    pub delete_key_frames: Vec<f64>,
+    /// Whether to take all marks away.
+    pub clear_key_frames: bool,
+    /// Subtitles to add.
+    pub add_subtitles: Vec<MediaSubtitleInput>,
+    /// Ids of subtitles to take away.
+    pub delete_subtitles: Vec<String>,
+    /// Whether to take all subtitles away.
+    pub clear_subtitles: bool,
+}
+
+/// A subtitle to add to a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct MediaSubtitleInput {
+    /// Its name for people.
+    pub name: String,
+    /// Its language (RFC 5646).
+    pub language: String,
+    /// `vtt`.
+    pub format: String,
+    /// What it says, Base64.
+    pub content: String,
+    /// Its name within the file; empty: it is given one.
+    pub id: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -47,8 +74,12 @@ struct RawModify {
     add_tags: Vec<String>,
     delete_tags: Vec<String>,
     clear_tags: i64,
-    add_key_frame_descs: Vec<Value>,
-    add_subtitles: Vec<Value>,
+    add_key_frame_descs: Vec<MediaKeyFrameDescItem>,
+    delete_key_frame_descs: Vec<f64>,
+    clear_key_frame_descs: i64,
+    add_subtitles: Vec<MediaSubtitleInput>,
+    delete_subtitle_ids: Vec<String>,
+    clear_subtitles: i64,
 }
 
 impl ModifyMediaInfo {
@@ -57,13 +88,6 @@ impl ModifyMediaInfo {
     pub(super) fn from_tree(tree: Map<String, Value>) -> Result<Self, ApiError> {
         let raw: RawModify = super::typed(tree)?;
         let code = Code::InvalidParameterValueExpireTime;
-        let unoffered = if !raw.add_key_frame_descs.is_empty() {
-            Some("AddKeyFrameDescs")
-        } else if !raw.add_subtitles.is_empty() {
-            Some("AddSubtitles")
-        } else {
-            None
-        };
         Ok(Self {
             sub_app_id: raw.sub_app_id,
             file_id: raw.file_id,
@@ -76,7 +100,12 @@ impl ModifyMediaInfo {
             delete_tags: raw.delete_tags,
             // other values mean nothing (documented)
             clear_tags: raw.clear_tags == 1,
-            unoffered,
+            add_key_frames: raw.add_key_frame_descs,
+            delete_key_frames: raw.delete_key_frame_descs,
+            clear_key_frames: raw.clear_key_frame_descs == 1,
+            add_subtitles: raw.add_subtitles,
+            delete_subtitles: raw.delete_subtitle_ids,
+            clear_subtitles: raw.clear_subtitles == 1,
         })
     }
 }

@@ -4,6 +4,9 @@ use model::FileId;
 use serde::Serialize;
 
 use crate::event::task::{MediaBasicInfo, MediaMetaData, Never};
+use crate::reply::blocks::{
+    MediaBlocks, MediaKeyFrameDescInfo, MediaSubtitleInfo, MediaTranscodeInfo,
+};
 use crate::text::{self, Secret};
 
 /// Where to upload to, and with which temporary key.
@@ -79,15 +82,15 @@ pub struct MediaInfo {
     file_id: FileId,
     basic_info: Option<MediaBasicInfo>,
     meta_data: Option<MediaMetaData>,
-    transcode_info: Option<Never>,
+    transcode_info: Option<MediaTranscodeInfo>,
     animated_graphics_info: Option<Never>,
     sample_snapshot_info: Option<Never>,
     image_sprite_info: Option<Never>,
     snapshot_by_time_offset_info: Option<Never>,
-    key_frame_desc_info: Option<Never>,
+    key_frame_desc_info: Option<MediaKeyFrameDescInfo>,
     adaptive_dynamic_streaming_info: Option<Never>,
     mini_program_review_info: Option<Never>,
-    subtitle_info: Option<Never>,
+    subtitle_info: Option<MediaSubtitleInfo>,
     review_info: Option<Never>,
     #[serde(rename = "MPSAiMediaInfo")]
     mps_ai_media_info: Option<Never>,
@@ -98,24 +101,20 @@ pub struct MediaInfo {
 
 impl MediaInfo {
     /// A file with the blocks that were asked for.
-    pub const fn new(
-        file_id: FileId,
-        basic_info: Option<MediaBasicInfo>,
-        meta_data: Option<MediaMetaData>,
-    ) -> Self {
+    pub fn new(file_id: FileId, blocks: MediaBlocks) -> Self {
         Self {
             file_id,
-            basic_info,
-            meta_data,
-            transcode_info: None,
+            basic_info: blocks.basic_info,
+            meta_data: blocks.meta_data,
+            transcode_info: blocks.transcode_info,
             animated_graphics_info: None,
             sample_snapshot_info: None,
             image_sprite_info: None,
             snapshot_by_time_offset_info: None,
-            key_frame_desc_info: None,
+            key_frame_desc_info: blocks.key_frame_desc_info,
             adaptive_dynamic_streaming_info: None,
             mini_program_review_info: None,
-            subtitle_info: None,
+            subtitle_info: blocks.subtitle_info,
             review_info: None,
             mps_ai_media_info: None,
             image_understanding_info: None,

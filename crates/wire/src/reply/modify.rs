@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::event::task::Never;
+use crate::reply::blocks::MediaSubtitleItem;
 
 /// What ModifyMediaInfo answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -10,15 +10,8 @@ use crate::event::task::Never;
 pub struct ModifyMediaInfoReply {
     /// The address of the file's cover; empty: it has none.
     pub cover_url: String,
-    /// Subtitles that were added: none, they are not offered.
-    added_subtitle_set: [Never; 0],
-}
-
-impl ModifyMediaInfoReply {
-    /// The answer for a file with that cover.
-    pub const fn new(cover_url: String) -> Self {
-        Self { cover_url, added_subtitle_set: [] }
-    }
+    /// The subtitles that were added.
+    pub added_subtitle_set: Vec<MediaSubtitleItem>,
 }
 
 /// What ForbidMediaDistribution answers.

@@ -51,13 +51,13 @@ pub struct FileContent {
     pub file_id: FileId,
     /// `Video`, `Audio`, `Image` or `Other`.
     pub category: &'static str,
-    /// `OriginalFiles`: nothing here makes others.
+    /// `OriginalFiles` or `SubtitleFiles`: nothing here makes others.
     pub file_type: &'static str,
     /// The template that made it: 0, none.
     pub definition: i64,
-    /// The subtitle that it is: none.
+    /// The subtitle that it is; empty: none.
     #[serde(rename = "SubtitleID")]
-    pub subtitle_id: &'static str,
+    pub subtitle_id: String,
 }
 
 /// How much is stored.

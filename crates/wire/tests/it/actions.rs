@@ -4,6 +4,7 @@ use model::limits::{EVENT_KEY_BYTES_MAX, PUBLISH_EVENTS_MAX};
 use model::{AppId, ApplicationStatus, EventId, EventKind, FileId, Mode, Seq, Timestamp};
 use serde_json::{Value, json};
 use wire::action::{ModifyEventConfig, PublishEvents, ReplaySelection};
+use wire::reply::MediaKeyFrameDescItem;
 use wire::spec::VERSION;
 use wire::{Action, ApiError, Code, EventState, Params};
 
@@ -138,13 +139,23 @@ fn searches() {
     let Action::ModifyMediaInfo(request) = parse("ModifyMediaInfo", &modify).unwrap() else {
         panic!()
     };
-    assert!(!request.clear_tags && request.unoffered.is_none());
+    assert!(!request.clear_tags && request.clear_subtitles);
     let subtitle = json!({"Name": "n", "Language": "en", "Format": "vtt", "Content": "eA=="});
-    let modify = json!({"FileId": "1", "AddSubtitles": [subtitle]});
+    let frame = json!({"TimeOffset": 1.5, "Content": "c"});
+    let modify = json!({"FileId": "1", "AddSubtitles": [subtitle], "AddKeyFrameDescs": [frame],
+        "DeleteKeyFrameDescs": [2], "ClearKeyFrameDescs": 1, "DeleteSubtitleIds": ["a"]});
     let Action::ModifyMediaInfo(request) = parse("ModifyMediaInfo", &modify).unwrap() else {
         panic!()
     };
-    assert_eq!(request.unoffered, Some("AddSubtitles"));
+    let frame = MediaKeyFrameDescItem { time_offset: 1.5, content: "c".to_owned() };
+    assert_eq!((request.add_key_frames, request.delete_key_frames), (vec![frame], vec![2.0]));
+    assert!(request.clear_key_frames && !request.clear_subtitles);
+    let [subtitle] = request.add_subtitles.try_into().unwrap();
+    let told = (subtitle.name, subtitle.language, subtitle.format, subtitle.content, subtitle.id);
+    assert_eq!(told, ["n", "en", "vtt", "eA==", ""].map(str::to_owned).into());
+    assert_eq!(request.delete_subtitles, ["a"]);
+    let nameless = json!({"FileId": "1", "AddSubtitles": [{"Language": "en", "Format": "vtt"}]});
+    assert_eq!(refused("ModifyMediaInfo", &nameless).0, Code::MissingParameter);
 }
 
 #[test]

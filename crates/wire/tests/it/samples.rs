@@ -15,11 +15,12 @@ use wire::reply::{
     DeliveryState, EventAttempt, EventConfigReply, EventDetailReply, EventInfo, EventsStateReply,
     FastEditMediaReply, FileContent, ForbidMediaDistributionReply, HistoryReply, KeyInfo, KeyReply,
     KeysReply, ListFilesReply, LiveRealTimeClipReply, LiveRealTimeClipSegment, LiveStreamInfo,
-    LiveStreamsReply, ManifestReply, MediaInfo, MediaInfosReply, ModifyMediaInfoReply,
-    PublishResult, PublishedReply, PurgedReply, ReplayedReply, SearchMediaReply, SigningSecretInfo,
-    SigningSecretReply, SigningSecretsReply, SimpleHlsClipReply, StorageDataReply, StorageStat,
-    SubAppIdInfo, SubAppIdReply, SubAppIdsReply, TaskDetailReply, TaskIdReply, TaskSimpleInfo,
-    TasksReply, TempCertificate, TestReply,
+    LiveStreamsReply, ManifestReply, MediaBlocks, MediaInfo, MediaInfosReply,
+    MediaKeyFrameDescInfo, MediaKeyFrameDescItem, MediaSubtitleInfo, MediaSubtitleItem,
+    MediaTranscodeInfo, ModifyMediaInfoReply, PublishResult, PublishedReply, PurgedReply,
+    ReplayedReply, SearchMediaReply, SigningSecretInfo, SigningSecretReply, SigningSecretsReply,
+    SimpleHlsClipReply, StorageDataReply, StorageStat, SubAppIdInfo, SubAppIdReply, SubAppIdsReply,
+    TaskDetailReply, TaskIdReply, TaskSimpleInfo, TasksReply, TempCertificate, TestReply,
 };
 use wire::{ActionName, EventState, Reply, Secret, TaskStatus, event};
 
@@ -172,11 +173,34 @@ fn detail() -> EventDetailReply {
     EventDetailReply::new(event_info(), &upload().payload(), vec![attempt]).unwrap()
 }
 
+fn subtitle() -> MediaSubtitleItem {
+    MediaSubtitleItem {
+        id: "a".to_owned(),
+        name: "for all".to_owned(),
+        language: "en".to_owned(),
+        format: "vtt",
+        url: "http://127.0.0.1:8800/media/a/s.vtt".to_owned(),
+        source: "UserUploaded",
+    }
+}
+
+fn blocks() -> MediaBlocks {
+    let url = "http://127.0.0.1:8800/media/a/f.mp4".to_owned();
+    let mark = MediaKeyFrameDescItem { time_offset: 1.5, content: "a goal".to_owned() };
+    MediaBlocks {
+        basic_info: Some(basic_info()),
+        meta_data: Some(meta_data()),
+        transcode_info: Some(MediaTranscodeInfo::original(url, meta_data())),
+        key_frame_desc_info: Some(MediaKeyFrameDescInfo { key_frame_desc_set: vec![mark] }),
+        subtitle_info: Some(MediaSubtitleInfo { subtitle_set: vec![subtitle()] }),
+    }
+}
+
 fn media_infos() -> MediaInfosReply {
     MediaInfosReply {
         media_info_set: vec![
-            MediaInfo::new(FILE, Some(basic_info()), Some(meta_data())),
-            MediaInfo::new(FILE, None, None),
+            MediaInfo::new(FILE, blocks()),
+            MediaInfo::new(FILE, MediaBlocks::default()),
         ],
         not_exist_file_id_set: vec!["nope".to_owned()],
     }
@@ -223,7 +247,7 @@ fn files() -> ListFilesReply {
             category: "Video",
             file_type: "OriginalFiles",
             definition: 0,
-            subtitle_id: "",
+            subtitle_id: String::new(),
         }],
     }
 }
@@ -318,7 +342,7 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         ActionName::DescribeMediaInfos => Reply::MediaInfos(media_infos()),
         ActionName::SearchMedia => Reply::SearchMedia(SearchMediaReply {
             total_count: 5_000,
-            media_info_set: vec![MediaInfo::new(FILE, Some(basic_info()), Some(meta_data()))],
+            media_info_set: vec![MediaInfo::new(FILE, blocks())],
         }),
         ActionName::ListFiles => Reply::ListFiles(files()),
         ActionName::DescribeStorageData => Reply::StorageData(StorageDataReply::new(
@@ -327,7 +351,8 @@ pub(crate) fn reply(action: ActionName) -> Reply {
         )),
         ActionName::ModifyMediaInfo => {
             let cover = "http://127.0.0.1:8800/media/a/c.jpg".to_owned();
-            Reply::ModifyMediaInfo(ModifyMediaInfoReply::new(cover))
+            let added_subtitle_set = vec![subtitle()];
+            Reply::ModifyMediaInfo(ModifyMediaInfoReply { cover_url: cover, added_subtitle_set })
         }
         ActionName::ForbidMediaDistribution => Reply::Forbidden(ForbidMediaDistributionReply {
             not_exist_file_id_set: vec!["nope".to_owned()],

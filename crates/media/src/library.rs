@@ -101,6 +101,13 @@ impl Served {
     pub(crate) fn stored(key: &str, object: Object) -> Self {
         Self { key: key.to_owned(), object, forbidden: false, text: None }
     }
+
+    /// An object of a media; none: after DeleteParts, clips may hold what is served to nobody.
+    pub(crate) fn of(media: &Media, key: &str, object: Object) -> Option<Self> {
+        let is_shown = media.original.is_some() || media.attached().any(|attached| attached == key);
+        let forbidden = media.forbidden;
+        is_shown.then(|| Self { forbidden, ..Self::stored(key, object) })
+    }
 }
 
 impl Library {
@@ -168,11 +175,7 @@ impl Library {
         let Some((object, _)) = object else { return self.clip_at(app, key).await };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, object.file)).await?;
         let Some((media, _)) = media else { return self.live_at(app, object.file, key).await };
-        // after DeleteParts, clips may hold what is served to nobody
-        if media.original.is_none() && !media.attached().any(|attached| attached == key) {
-            return Ok(None);
-        }
-        Ok(Some(Served { forbidden: media.forbidden, ..Served::stored(key, object) }))
+        Ok(Served::of(&media, key, object))
     }
 
     /// `len` bytes of an object from `start`.

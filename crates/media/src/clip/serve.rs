@@ -56,7 +56,13 @@ impl Library {
         let Some(file) = place::file_of(key) else { return Ok(None) };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
         let Some((media, _)) = media else { return self.live_at(app, file, key).await };
-        self.borrowed(app, &media, key).await
+        if let Some(served) = self.borrowed(app, &media, key).await? {
+            return Ok(Some(served));
+        }
+        // its copy may have ended since it was looked for
+        let own: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
+        let own = own.map(|(object, _)| object).filter(|object| object.file == file);
+        Ok(own.and_then(|object| Served::of(&media, key, object)))
     }
 
     /// The playlist of some segments of the one at `base`; none: there are not as many.

@@ -381,6 +381,31 @@ async fn inputs_follow_one_another() {
 }
 
 #[tokio::test]
+async fn a_clip_plays_at_every_moment_of_its_copy() {
+    let world = World::new().await;
+    let source = upload(&world, &make("index.m3u8")).await;
+    for _ in 0..40 {
+        let made = clip(&world, &kept(&source.url, 0.0, 0.0)).await.unwrap();
+        let beside = made.url.rsplit_once('/').unwrap().0;
+        let names: Vec<String> = Playlist::Media(list(&world, &made.url).await)
+            .files()
+            .into_iter()
+            .map(|path| format!("{beside}/{path}"))
+            .collect();
+        let copy = world.library.tick_clips();
+        let play = async {
+            for url in names.iter().cycle() {
+                assert!(served(&world, url).await.is_some(), "{url}");
+            }
+        };
+        tokio::select! {
+            copied = copy => copied.unwrap(),
+            () = play => {}
+        }
+    }
+}
+
+#[tokio::test]
 async fn clips_of_what_is_forbidden_are_forbidden() {
     let world = World::new().await;
     let source = upload(&world, &make("index.m3u8")).await;

@@ -172,9 +172,8 @@ struct Line {
 }
 
 async fn connection<S: Surface>(stream: TcpStream, tls: Option<Tls>, line: Line, surface: S) {
-    // answers are small and written at once; waiting to fill a packet only delays them
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "cannot set the options of a connection");
     }
     let Some(tls) = tls else { return speak(stream, line, surface).await };
     let greeting = tokio::time::timeout(line.transport.header_read, greet(stream, &tls));
@@ -189,6 +188,16 @@ async fn connection<S: Surface>(stream: TcpStream, tls: Option<Tls>, line: Line,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
     }
+}
+
+/// Sets what a connection needs to be served and judged well.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // answers are small and written at once; waiting to fill a packet only delays them
+    stream.set_nodelay(true)?;
+    // how long a client is waited for can be told only of what is not in the system's hands
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(limits::ANSWER_UNSENT_BYTES)?;
+    Ok(())
 }
 
 /// What a client began with.
@@ -259,5 +268,31 @@ async fn speak<S: Surface>(
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_takes_little_more_than_it_can_send() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare(&stream).unwrap();
+        let mut taken = 0;
+        stream.writable().await.unwrap();
+        while let Ok(more) = stream.try_write(&[7; 8 * 1024]) {
+            taken += more;
+        }
+        assert!(taken < 1024 * 1024, "{taken} bytes");
+        // a player that takes some is seen to do so
+        let mut some = vec![0; taken];
+        client.read_exact(&mut some).await.unwrap();
+        let seen = tokio::time::timeout(Duration::from_secs(20), stream.writable()).await;
+        seen.expect("room in time").unwrap();
     }
 }

@@ -106,6 +106,10 @@ pub const ANSWER_PIECE_BYTES: u64 = 256 * 1024;
 /// Milliseconds that are waited, in all, for a client to take [`ANSWER_PIECE_BYTES`]: 7 kbit/s, far below
 /// what any picture or voice is played at, so that nobody holds a connection with a byte now and then.
 pub const ANSWER_PIECE_MS: u64 = 300_000;
+/// Bytes of an answer that the system takes beyond what it can send: it says that there is room only when half
+/// of them have gone, which a client that plays 64 kbit/s does in 8 s. Left to itself it takes megabytes, and
+/// such a client seems to take nothing for minutes.
+pub const ANSWER_UNSENT_BYTES: u32 = 128 * 1024;
 /// Connections held at once; beyond it those go that have waited longest for their clients.
 pub const CONNECTIONS_MAX: usize = 8_192;
 /// Connections to health and metrics at once: a few scrapers and probes, and some who do not read.

@@ -42,10 +42,13 @@ const FLAGS = [
 
 // The command line of a Chromium with that home; the environment that belongs to it.
 function chromium(home, args) {
-  const flags = [...FLAGS, `--user-data-dir=${path.join(home, "profile")}`];
-  // Chromium does not start as root with its sandbox; the pages here are our own.
-  if (process.getuid() === 0) flags.push("--no-sandbox");
+  const flags = [...FLAGS, ...unsandboxed(), `--user-data-dir=${path.join(home, "profile")}`];
   return { command: ["chromium", ...flags, ...args], env: { ...process.env, HOME: home } };
+}
+
+// Chromium does not start as root with its sandbox; the pages here are our own.
+function unsandboxed() {
+  return process.getuid() === 0 ? ["--no-sandbox"] : [];
 }
 
 async function browse({ page, setup = {}, routes = {}, args = [], prepare = () => {}, onStep = () => {} }) {
@@ -139,4 +142,4 @@ function withResolvers() {
   return { promise, resolve, reject };
 }
 
-module.exports = { ORIGIN, browse };
+module.exports = { FLAGS, ORIGIN, browse, stop, unsandboxed };

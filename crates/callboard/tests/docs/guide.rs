@@ -9,6 +9,7 @@
 //! | `output` | lines that the last `run` printed, `…` standing for anything |
 //! | `start=NAME` | a command that goes on, as if in a terminal of its own |
 //! | `output=NAME` | lines that this command prints, now or soon |
+//! | `settings` | settings of the server, which has all of them from its start |
 //!
 //! A block without a mark is only shown.
 
@@ -34,7 +35,7 @@ pub(crate) async fn follow(
             continue;
         }
         match (verb, name) {
-            ("", "") => continue,
+            ("" | "settings", "") => continue,
             ("file", name) => stage.write(name, &block.text),
             ("run", "") => printed = stage.run(&block.text).await,
             ("output", "") => {
@@ -58,9 +59,11 @@ pub(crate) async fn follow(
 
 #[tokio::test]
 async fn what_the_guide_shows_works() {
-    let stage = Stage::set().await;
+    let settings = blocks(&markdown::page("guide.md")).into_iter();
+    let settings = settings.filter(|block| block.mark == "settings").map(|block| block.text);
+    let stage = Stage::set_with(&settings.collect::<String>()).await;
     let (_running, done) = follow("guide.md", &stage, |_| false).await;
-    assert!(done > 20, "only {done} blocks of the guide are marked");
+    assert!(done > 40, "only {done} blocks of the guide are marked");
     // by now everything has happened that is measured
     lists::compare_metrics(&stage).await;
 }

@@ -21,6 +21,8 @@ use crate::markdown::{missing, root};
 const DEADLINE: Duration = Duration::from_mins(1);
 /// Nothing in the guide depends on the length of this wait, which is 5 s by default.
 const CONFIG: &str = "pull.wait = \"500ms\"\n";
+/// Where the programs are that do what people do.
+const PEOPLE: &str = "people";
 
 /// The directory, the server, and what stands for the addresses of the guide.
 #[derive(Debug)]
@@ -42,6 +44,11 @@ pub(crate) struct Running {
 impl Stage {
     /// Starts the server.
     pub(crate) async fn set() -> Self {
+        Self::set_with("").await
+    }
+
+    /// Starts the server with settings of the page.
+    pub(crate) async fn set_with(settings: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let clients = root().join("tests/clients");
         std::fs::copy(clients.join("clip.mp4"), directory.path().join("video.mp4")).unwrap();
@@ -50,22 +57,29 @@ impl Stage {
         let hint = "the official clients are missing: run ./scripts/test install";
         assert!(python.exists() && modules.exists(), "{hint}");
         std::os::unix::fs::symlink(modules, directory.path().join("node_modules")).unwrap();
-        let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(CONFIG);
-        let server = launch.start().await.unwrap();
-        let addresses = vec![
-            ("127.0.0.1:8800", server.address().to_owned()),
+        // what the reader does in a browser window
+        std::fs::create_dir(directory.path().join(PEOPLE)).unwrap();
+        let chromium = directory.path().join(PEOPLE).join("chromium");
+        std::os::unix::fs::symlink(clients.join("choose.js"), chromium).unwrap();
+        let mut addresses = vec![
+            ("3000", free_port().await),
             ("9000", free_port().await),
             ("9001", free_port().await),
             ("9002", free_port().await),
             ("9003", free_port().await),
         ];
+        let config = readdressed(&format!("{CONFIG}{settings}"), &pairs(&addresses));
+        let launch = Launch::new(env!("CARGO_BIN_EXE_callboard")).config(config);
+        let server = launch.start().await.unwrap();
+        addresses.push(("127.0.0.1:8800", server.address().to_owned()));
+        // as if the server had been started here
+        std::os::unix::fs::symlink(server.data(), directory.path().join("callboard-data")).unwrap();
         Self { directory, server, readers: TaskTracker::new(), addresses }
     }
 
     /// The text with the addresses that are used here.
     pub(crate) fn meant(&self, text: &str) -> String {
-        let known: Vec<_> = self.addresses.iter().map(|(from, to)| (*from, to.as_str())).collect();
-        readdressed(text, &known)
+        readdressed(text, &pairs(&self.addresses))
     }
 
     /// Writes a file of the guide.
@@ -73,11 +87,21 @@ impl Stage {
         std::fs::write(self.directory.path().join(name), self.meant(text)).unwrap();
     }
 
+    /// What stands for people, the programs of this build and of the official clients, then the
+    /// machine's.
+    fn search_path(&self) -> OsString {
+        let binary = Path::new(env!("CARGO_BIN_EXE_callboard")).parent().unwrap().to_owned();
+        let machine = std::env::var_os("PATH").unwrap_or_default();
+        let people = self.directory.path().join(PEOPLE);
+        let first = [people, binary, root().join("target/venv/bin")];
+        std::env::join_paths(first.into_iter().chain(std::env::split_paths(&machine))).unwrap()
+    }
+
     fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("bash");
         command.args(["-euo", "pipefail", "-c"]).arg(self.meant(script));
         command.current_dir(self.directory.path()).env_clear();
-        command.env("PATH", search_path()).env("HOME", self.directory.path());
+        command.env("PATH", self.search_path()).env("HOME", self.directory.path());
         command.env("CALLBOARD_ENDPOINT", self.server.endpoint());
         command.env("CALLBOARD_SECRET_ID", SECRET_ID).env("CALLBOARD_SECRET_KEY", SECRET_KEY);
         command.env("PYTHONDONTWRITEBYTECODE", "1");
@@ -131,12 +155,8 @@ impl Running {
     }
 }
 
-/// The programs of this build and of the official clients, then the machine's.
-fn search_path() -> OsString {
-    let binary = Path::new(env!("CARGO_BIN_EXE_callboard")).parent().unwrap().to_owned();
-    let machine = std::env::var_os("PATH").unwrap_or_default();
-    let first = [binary, root().join("target/venv/bin")];
-    std::env::join_paths(first.into_iter().chain(std::env::split_paths(&machine))).unwrap()
+fn pairs<'a>(addresses: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    addresses.iter().map(|(from, to)| (*from, to.as_str())).collect()
 }
 
 /// The text with other addresses. What was put in is not read again, and a longer number is another one:

@@ -37,7 +37,8 @@ pub enum LiveCommand {
     Add {
         /// The StreamId that LiveRealTimeClip takes
         stream: String,
-        /// Its playlist: a URL, or the absolute path of a file of the server
+        /// Its playlist: a URL, or the absolute path of a file of the server; of a master playlist the variant
+        /// of the highest BANDWIDTH is recorded that has its sound in itself
         #[arg(long, value_name = "URL-or-FILE")]
         playlist: String,
     },

@@ -60,8 +60,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What an operator can do about it, naming the setting; none: nothing lifts it.
-    pub const fn remedy(&self) -> Option<&'static str> {
+    /// What an operator can do about it; none: nothing lifts it. `allow`: the setting whose blocks
+    /// [`Policy::allow`] holds, which is another for callbacks than for what is fetched.
+    pub fn remedy(&self, allow: &str) -> Option<String> {
         match self {
             Self::Address { class: Class::Unspecified | Class::Multicast, .. }
             | Self::Scheme
@@ -69,8 +70,9 @@ impl Refusal {
             | Self::UserInfo
             | Self::PortZero
             | Self::OwnListener(_) => None,
-            Self::Address { .. } => Some("`push.allow_targets` can allow it"),
-            Self::PlainHttp => Some("`push.https_only` forbids plain http"),
+            Self::Address { .. } => Some(format!("`{allow}` can allow it")),
+            // there is no such setting for what is fetched
+            Self::PlainHttp => Some("`push.https_only` forbids plain http".to_owned()),
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::record::About;
 use crate::task::{self, Task, TaskType, Work};
 
 pub use error::PullUploadError;
+pub(crate) use error::unfetched;
 pub(crate) use fetch::{Failure, Fetched, Stop};
 pub use worker::Puller;
 

@@ -246,7 +246,7 @@ fn answered(exchange: &Exchange, attempt: &mut Attempt, now: Timestamp) -> Outco
 fn told(error: &ExchangeError) -> (Outcome, String) {
     match error {
         ExchangeError::Refused(refusal) => {
-            let remedy = refusal.remedy().map(|remedy| format!("; {remedy}"));
+            let remedy = refusal.remedy("push.allow_targets").map(|remedy| format!("; {remedy}"));
             (Outcome::Refused, format!("{refusal}{}", remedy.unwrap_or_default()))
         }
         ExchangeError::TimedOut => (Outcome::TimedOut, error.to_string()),

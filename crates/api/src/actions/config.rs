@@ -82,7 +82,7 @@ pub(crate) fn check_url(policy: &Policy, text: &str) -> Result<(), String> {
     if url.fragment().is_some() {
         return Err("a fragment is not allowed".to_owned());
     }
-    policy.check_url(&url).map_err(|refusal| match refusal.remedy() {
+    policy.check_url(&url).map_err(|refusal| match refusal.remedy("push.allow_targets") {
         Some(remedy) => format!("{refusal}; {remedy}"),
         None => refusal.to_string(),
     })

@@ -246,9 +246,11 @@ fn even_everything_allowed_is_not_everything() {
 fn the_message_says_what_and_whether_a_setting_helps() {
     let refused = refusal(&Policy::default(), "0x7f.1").unwrap();
     assert_eq!(refused.to_string(), "127.0.0.1 is a loopback address");
-    assert!(refused.remedy().unwrap().contains("push.allow_targets"));
-    assert_eq!(refusal(&Policy::default(), "224.0.0.1").unwrap().remedy(), None);
-    assert!(Refusal::PlainHttp.remedy().unwrap().contains("push.https_only"));
+    for setting in ["push.allow_targets", "media.pull_allow_targets"] {
+        assert_eq!(refused.remedy(setting), Some(format!("`{setting}` can allow it")));
+        assert_eq!(refusal(&Policy::default(), "224.0.0.1").unwrap().remedy(setting), None);
+        assert!(Refusal::PlainHttp.remedy(setting).unwrap().contains("push.https_only"));
+    }
 }
 
 #[test]

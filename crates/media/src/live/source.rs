@@ -17,7 +17,7 @@ use url::Url;
 use super::follow::bare;
 use crate::error::LiveError;
 use crate::playlist::{self, ByteRange, PathError, Playlist, path};
-use crate::pull::PullSettings;
+use crate::pull::{PullSettings, unfetched};
 use crate::settings::Live;
 
 /// Bytes read of a file at once.
@@ -139,7 +139,9 @@ impl<'a> Reader<'a> {
                 let patience = self.pull.patience;
                 let fetch = Fetch { url, resume: None, part, owner, patience, deadline };
                 let download = self.client.download(&fetch).await;
-                Pieces::Web(Box::new(download.map_err(|error| format!("{named}: {error}"))?))
+                Pieces::Web(Box::new(
+                    download.map_err(|error| format!("{named}: {}", unfetched(&error)))?,
+                ))
             }
             Place::File(playlist) => {
                 let directory = self.live.directory.as_deref();

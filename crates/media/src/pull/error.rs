@@ -1,6 +1,6 @@
 //! Why PullUpload was refused.
 
-use egress::Refusal;
+use egress::{ExchangeError, FetchError, Refusal};
 use model::AppId;
 
 use crate::error::{ApplyError, Fault};
@@ -100,20 +100,17 @@ pub enum UrlError {
 }
 
 /// A refusal, and the setting that lifts it if one does.
-pub(super) fn told(refusal: &Refusal) -> String {
-    use egress::Class;
-    match refusal {
-        Refusal::Address { class: Class::Unspecified | Class::Multicast, .. } => {
-            refusal.to_string()
-        }
-        Refusal::Address { .. } => {
-            format!("{refusal}; `media.pull_allow_targets` can allow it")
-        }
-        Refusal::Scheme
-        | Refusal::PlainHttp
-        | Refusal::NoHost
-        | Refusal::UserInfo
-        | Refusal::PortZero
-        | Refusal::OwnListener(_) => refusal.to_string(),
+fn told(refusal: &Refusal) -> String {
+    match refusal.remedy("media.pull_allow_targets") {
+        Some(remedy) => format!("{refusal}; {remedy}"),
+        None => refusal.to_string(),
     }
+}
+
+/// Why something could not be fetched, with the setting that lifts a refusal if one does.
+pub(crate) fn unfetched(error: &FetchError) -> String {
+    if let FetchError::Exchange(ExchangeError::Refused(refusal)) = error {
+        return told(refusal);
+    }
+    error.to_string()
 }

@@ -18,7 +18,7 @@ use url::Url;
 
 use self::sink::{Place, Sink};
 use super::Pull;
-use super::error::told;
+use super::error::unfetched;
 use crate::error::{Fault, ObjectError, Refusal};
 use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
@@ -347,6 +347,9 @@ impl<'a> Fetcher<'a> {
         max: u64,
         validator: &mut Option<String>,
     ) -> Result<Url, Trouble> {
+        if Instant::now() >= self.deadline {
+            return Err(trouble(&FetchError::TimedOut, what));
+        }
         let start = sink.size();
         let resume = validator.take().filter(|_| start > 0);
         let resume = resume.map(|validator| Resume { start, validator });
@@ -447,12 +450,10 @@ fn too_large(what: What<'_>, max: u64) -> Trouble {
 
 /// What an error of the way out means: whose fault it is, and whether another attempt may help.
 fn trouble(error: &FetchError, what: What<'_>) -> Trouble {
-    let again = |code| Trouble::Again(Failure::new(code, what, error));
-    let stop = |code| Trouble::Stop(Stop::Failed(Failure::new(code, what, error)));
+    let failure = |code| Failure::new(code, what, unfetched(error));
+    let again = |code| Trouble::Again(failure(code));
+    let stop = |code| Trouble::Stop(Stop::Failed(failure(code)));
     match error {
-        FetchError::Exchange(ExchangeError::Refused(refusal)) => {
-            Trouble::Stop(Stop::Failed(Failure::new(what.blame(), what, told(refusal))))
-        }
         FetchError::Exchange(ExchangeError::Resolve(_)) => again(what.blame()),
         FetchError::Exchange(
             ExchangeError::Connect { .. }
@@ -464,7 +465,8 @@ fn trouble(error: &FetchError, what: What<'_>) -> Trouble {
         | FetchError::Status(408 | 416 | 429 | 500..=599)
         | FetchError::Ended(_)
         | FetchError::TooSlow { .. } => again(FailureCode::Source),
-        FetchError::Status(400..=499)
+        FetchError::Exchange(ExchangeError::Refused(_))
+        | FetchError::Status(400..=499)
         | FetchError::Location(_)
         | FetchError::Downgrade
         | FetchError::Redirects(_) => stop(what.blame()),

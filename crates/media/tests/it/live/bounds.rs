@@ -163,3 +163,16 @@ async fn an_encoder_that_begins_anew_is_asked_for_its_map_again() {
     assert_eq!((meta.width, meta.height), (64, 36), "the map of the second picture");
     assert_eq!(world.object_files().len(), 4 + 2);
 }
+
+/// What a stream is told of an address that is not open to it names the setting that opens it.
+#[tokio::test]
+async fn a_refused_address_is_told_with_the_setting_that_allows_it() {
+    let world = World::new().await;
+    let playlist = "http://10.0.0.1/live/index.m3u8?token=1";
+    let library = &world.library;
+    library.register_live_stream(&application(APP), super::ID, playlist).await.unwrap();
+    look(&world, &recorder(&world)).await;
+    let (_state, reason) = state(&world).await;
+    assert!(reason.ends_with("; `media.pull_allow_targets` can allow it"), "{reason}");
+    assert!(!reason.contains("token"), "{reason}");
+}

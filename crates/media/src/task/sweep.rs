@@ -19,7 +19,9 @@ const PAGE: usize = 500;
 impl Library {
     /// Removes what is past its time; does nothing if it has just done so.
     pub(crate) async fn sweep_tasks(&self) -> Result<(), Fault> {
-        if !self.is_time_for_tasks() {
+        let now = self.clock.now().mono;
+        let looked = *self.tasks_swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|looked| now.since_ms(looked) < LOOK_MS) {
             return Ok(());
         }
         let mut first = FirstError::default();
@@ -51,6 +53,8 @@ impl Library {
                 }
             }
         }
+        // a look that a fault ended above is made again soon; one bad record is no reason to
+        *self.tasks_swept.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         first.into()
     }
 
@@ -60,15 +64,5 @@ impl Library {
             return Ok(!record::read::<Task>(found)?.is_kept(now));
         }
         Ok(!record::read::<SessionIdUse>(found)?.holds(now))
-    }
-
-    fn is_time_for_tasks(&self) -> bool {
-        let now = self.clock.now().mono;
-        let mut looked = self.tasks_swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = looked.is_none_or(|looked| now.since_ms(looked) >= LOOK_MS);
-        if is_time {
-            *looked = Some(now);
-        }
-        is_time
     }
 }

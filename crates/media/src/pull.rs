@@ -18,6 +18,7 @@ mod error;
 mod fetch;
 mod finish;
 mod leftovers;
+mod open;
 mod worker;
 
 use std::collections::HashMap;
@@ -25,16 +26,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use egress::{Patience, Policy};
-use model::{AppId, Application, ApplicationStatus, FileId, limits};
+use model::{Application, ApplicationStatus, FileId, limits};
 use queue::{Commit, RecordKey};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 use wire::TaskStatus;
 use wire::action::PullUpload;
 
 use crate::error::{Fault, Refusal};
 use crate::library::{Library, ROUNDS};
 use crate::pull::asked::Asked;
+use crate::pull::open::Open;
 use crate::record::About;
 use crate::task::{self, Task, TaskType, Work};
 
@@ -48,6 +50,8 @@ pub use worker::Puller;
 pub struct PullSettings {
     /// Where files may be fetched from; the way out follows the same.
     pub policy: Policy,
+    /// Pulls of one application that wait or are under way.
+    pub open: usize,
     /// Pulls under way at once, in all.
     pub total: usize,
     /// Pulls under way at once for one application.
@@ -70,6 +74,7 @@ impl Default for PullSettings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            open: limits::TASKS_OPEN_MAX,
             total: limits::PULLS_MAX,
             per_application: limits::PULLS_PER_APPLICATION_MAX,
             bytes_max: limits::PULL_BYTES_MAX,
@@ -108,6 +113,8 @@ pub(crate) struct Pull {
     pub media_key: String,
     /// The key of the cover.
     pub cover_key: Option<String>,
+    /// When it was begun, in ms of the backend's steady timeline: what its time is counted from.
+    pub since_ms: Option<i64>,
     /// The event's payload, once it was stated.
     pub told: Option<String>,
 }
@@ -125,25 +132,14 @@ pub(crate) struct Pulling {
     /// Woken when a task was made or a place became free.
     woken: Notify,
     /// Open tasks of the applications that have pulled since the start.
-    open: Mutex<HashMap<AppId, usize>>,
+    open: Open,
+    /// Held by whoever ends a task, so that none ends while an application's are counted.
+    ending: RwLock<()>,
     /// Percent of the pulls under way.
     progress: Mutex<HashMap<RecordKey, i64>>,
 }
 
 impl Pulling {
-    fn count(&self, app: AppId) -> Option<usize> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&app).copied()
-    }
-
-    /// Notes that there is one open task more, or less.
-    fn note(&self, app: AppId, change: impl Fn(usize) -> usize) {
-        if let Some(count) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&app)
-        {
-            *count = change(*count);
-        }
-        self.woken.notify_one();
-    }
-
     fn progress(&self, key: &RecordKey) -> i64 {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(0)
     }
@@ -173,9 +169,7 @@ impl Library {
         if self.filing(app, request.class_id).await?.is_none() {
             return Err(PullUploadError::ClassId(request.class_id));
         }
-        if self.open_pulls(app).await? >= limits::TASKS_OPEN_MAX {
-            return Err(PullUploadError::TooMany(limits::TASKS_OPEN_MAX));
-        }
+        let mut opening = self.take_place(app).await?;
         let task = self.new_pull(application, asked, request)?;
         for _ in 0..ROUNDS {
             let id = task::new_id(app, TaskType::PullUpload, task.created).map_err(Fault::from)?;
@@ -198,9 +192,11 @@ impl Library {
                 commit.expect.push(claim.expect);
                 commit.put.push(claim.put);
             }
-            match self.commit(commit).await {
+            let committed;
+            (committed, opening) = self.commit_open(commit, opening).await?;
+            match committed {
                 Ok(()) => {
-                    self.pulling.note(app, |count| count + 1);
+                    self.pulling.woken.notify_one();
                     return Ok(id);
                 }
                 Err(Refusal::Conflict) => {}
@@ -229,6 +225,7 @@ impl Library {
             directory: placed.directory,
             media_key: placed.media_key,
             cover_key: placed.cover_key,
+            since_ms: None,
             told: None,
         };
         Ok(Task {
@@ -242,25 +239,5 @@ impl Library {
             priority: request.tasks_priority,
             work: Work::PullUpload(Box::new(pull)),
         })
-    }
-
-    /// How many pulls of an application have not ended.
-    async fn open_pulls(&self, app: AppId) -> Result<usize, Fault> {
-        const PAGE: usize = 500;
-        if let Some(count) = self.pulling.count(app) {
-            return Ok(count);
-        }
-        let mut query = task::open_tasks(TaskType::PullUpload, Some(app), None, PAGE);
-        let mut count = 0;
-        loop {
-            let page = self.backend.find(query.clone()).await?;
-            count += page.records.len();
-            query.after = page.records.last().map(|record| record.key.clone());
-            if !page.more {
-                break;
-            }
-        }
-        self.pulling.open.lock().unwrap_or_else(PoisonError::into_inner).insert(app, count);
-        Ok(count)
     }
 }

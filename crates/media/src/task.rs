@@ -6,9 +6,8 @@
 //! made at, so the tasks of one type come in the order of their making.
 //!
 //! A task is kept for three days after its end, and so is its SessionId, by which a repeated request is
-//! known. Time is the wall clock's here: a step of it costs the account of a task that has ended, and, if
-//! the server is restarted meanwhile, the time that a pull under way has left. Deliberately absent:
-//! carrying tasks out, and events, which are each type's own.
+//! known. Time is the wall clock's here: a step of it costs the account of a task that has ended.
+//! Deliberately absent: carrying tasks out, and events, which are each type's own.
 
 mod list;
 mod session_id;

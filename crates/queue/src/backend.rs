@@ -17,6 +17,7 @@ use crate::record::{
     DueQuery, Record, RecordKey, RecordKind, RecordPage, RecordPut, RecordQuery, Term,
 };
 use crate::state::{Reason, State};
+use crate::steady::Steady;
 
 /// Keeps applications' queues and records.
 #[async_trait]
@@ -96,6 +97,9 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Whether it works.
     fn health(&self) -> Health;
+
+    /// This moment on the timeline that no step of the wall clock moves, nor a start with another one.
+    fn steady(&self) -> Steady;
 
     /// Writes down the leases that are held, flushes and stops. Later calls answer
     /// [`BackendError::Closed`].

@@ -13,7 +13,8 @@ use queue::{
     Anchor, Backend, BackendError, Commit, CommitError, Committed, Configured, DueQuery, Engine,
     EngineSettings, EventDetail, EventPage, EventQuery, Health, LeaseError, LeaseRequest, Leased,
     Load, Observer, PurgeRequest, Record, RecordKey, RecordPage, RecordQuery, ReplayError,
-    ReplayRequest, Replayed, SearchPage, SearchQuery, Settled, Settlement, Tally, TallyQuery,
+    ReplayRequest, Replayed, SearchPage, SearchQuery, Settled, Settlement, Steady, Tally,
+    TallyQuery,
 };
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -352,6 +353,10 @@ impl Backend for Store {
         self.shared.wake(&woken);
         let upkept = self.ask(Command::Upkeep).await?;
         upkept.and(self.seal().await)
+    }
+
+    fn steady(&self) -> Steady {
+        self.shared.steady()
     }
 
     fn health(&self) -> Health {

@@ -171,9 +171,9 @@ impl Library {
         let files = file.into_iter().collect();
         commit.events.push(event(key, EventKind::PullComplete, files, payload));
         loop {
-            match self.commit(commit.clone()).await {
+            match self.commit_end(key.app, commit.clone()).await {
                 Ok(()) => {
-                    self.pulling.note(key.app, |count| count.saturating_sub(1));
+                    self.pulling.woken.notify_one();
                     return Ok(true);
                 }
                 Err(Refusal::Conflict) => {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use egress::Client;
 use model::{AppId, ApplicationStatus, limits};
-use queue::RecordKey;
+use queue::{RecordKey, Steady};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::TaskStatus;
 
-use super::Stop;
 use super::fetch::Fetcher;
+use super::{Pull, Stop};
 use crate::error::{Fault, Refusal};
 use crate::library::Library;
 use crate::record;
@@ -198,8 +198,9 @@ impl Puller {
         let Some((task, version)) = self.begun(key, task, version).await? else { return Ok(()) };
         let Work::PullUpload(pull) = &task.work else { return Ok(()) };
         let start = tokio::time::Instant::now();
-        let used = library.now().since_ms(task.begun.unwrap_or(task.created));
-        let used = Duration::from_millis(u64::try_from(used).unwrap_or(0));
+        let now = library.backend.steady();
+        let used = pull.since_ms.map_or(0, |since| now.since_ms(Steady(since)));
+        let used = Duration::from_millis(used);
         let deadline = start + library.settings.pull.timeout.saturating_sub(used);
         let ended =
             match Fetcher::new(library, &self.client, (key, version), pull, deadline).run().await {
@@ -230,8 +231,14 @@ impl Puller {
             return Ok(Some((task, version)));
         }
         tracing::info!(task = task_id, app = %key.app, "a pull begins");
-        let now = self.library.now();
-        let task = Task { status: TaskStatus::Processing, begun: Some(now), ..task };
+        let Work::PullUpload(pull) = task.work else { return Ok(None) };
+        let since_ms = Some(self.library.backend.steady().0);
+        let task = Task {
+            status: TaskStatus::Processing,
+            begun: Some(self.library.now()),
+            work: Work::PullUpload(Box::new(Pull { since_ms, ..*pull })),
+            ..task
+        };
         let commit = queue::Commit {
             expect: vec![(key.clone(), Some(version))],
             put: vec![task.put(key.clone())],

@@ -147,6 +147,59 @@ async fn no_more_are_under_way_than_there_are_places() {
     source.stop().await;
 }
 
+/// However many ask at once, after a restart too; an end makes room.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_are_open_than_may_be() {
+    let source = Source::start(|_, _| file(b"media")).await;
+    let mut bed = Bed::with(|pull| pull.open = 3).await;
+    let mut open = Vec::new();
+    for round in 0..3 {
+        let asked = eight(&bed, &request(source.url("/a.mp4"))).await;
+        let refused = |asked: &&Result<_, _>| matches!(asked, Err(PullUploadError::TooMany(3)));
+        let room = 3 - open.len();
+        assert_eq!(asked.iter().filter(refused).count(), 8 - room, "{round}: {asked:?}");
+        open.extend(asked.into_iter().filter_map(Result::ok));
+        assert_eq!(open.len(), 3);
+        if round == 0 {
+            bed = bed.restart().await;
+            continue;
+        }
+        for task in open.drain(..) {
+            bed.end(&task).await;
+        }
+    }
+    source.stop().await;
+}
+
+/// The time of a pull is that of the steady timeline: no step of the wall clock ends or prolongs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_the_clock_takes_and_gives_no_time() {
+    const HOUR: u32 = 3_600_000;
+    for (passed, step_h, restarts, code) in [
+        (HOUR, 7, false, 0),
+        (HOUR, -7, false, 0),
+        (6 * HOUR, -7, false, 60_000),
+        (6 * HOUR, -7, true, 60_000),
+    ] {
+        let source = Source::start(|_, before| match before {
+            0 => Act::Hold(promise(100, &[], b"the beginning")),
+            _ => file(b"media"),
+        })
+        .await;
+        let bed = Bed::with(|pull| pull.patience.window = std::time::Duration::from_mins(5)).await;
+        let task = bed.ask(&request(source.url("/a.mp4"))).await.unwrap();
+        bed.puller.tick().await.unwrap();
+        bed.until("it is asked", async |_| source.asked().len() == 1).await;
+        bed.world.pass(passed);
+        bed.world.step(step_h * i64::from(HOUR));
+        bed.puller.close().await;
+        let bed = if restarts { bed.restart().await } else { Bed::over(bed.world) };
+        let done = bed.end(&task).await;
+        assert_eq!(done["ErrCode"], code, "{step_h} {restarts}: {done}");
+        source.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_id_is_known_for_three_days() {
     let source = Source::start(|_, _| file(b"media")).await;

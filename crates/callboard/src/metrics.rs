@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use media::Library;
+use media::{Library, PullCounts};
 use model::{EventKind, Now};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -53,6 +53,11 @@ struct Way {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ending {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Trouble {
     trouble: &'static str,
 }
@@ -76,6 +81,9 @@ pub struct Metrics {
     wal_bytes: Gauge64,
     object_bytes: Family<Way, Counter>,
     bucket_errors: Family<Trouble, Counter>,
+    pulls: Family<InState, Gauge64>,
+    pulls_ended: Family<Ending, Counter>,
+    pulled_bytes: Counter,
     staged_bytes: Gauge64,
     upload_room_bytes: Seconds,
     healthy: Gauge64,
@@ -111,6 +119,9 @@ impl Metrics {
             wal_bytes: Gauge64::default(),
             object_bytes: Family::default(),
             bucket_errors: Family::default(),
+            pulls: Family::default(),
+            pulls_ended: Family::default(),
+            pulled_bytes: Counter::default(),
             staged_bytes: Gauge64::default(),
             upload_room_bytes: Seconds::default(),
             healthy: Gauge64::default(),
@@ -189,6 +200,14 @@ impl Metrics {
             "Requests to the bucket that failed, by trouble; each try counts",
             self.bucket_errors.clone(),
         );
+        r.register("pulls", "Pulls that wait or are under way, by state", self.pulls.clone());
+        r.register("pulls_ended", "Pulls that have ended, by result", self.pulls_ended.clone());
+        r.register_with_unit(
+            "pulled",
+            "Bytes that sources of pulls have sent",
+            Unit::Bytes,
+            self.pulled_bytes.clone(),
+        );
         r.register_with_unit(
             "staged",
             "Parts of uploads that are not complete, and files that were pulled in part",
@@ -213,6 +232,7 @@ impl Metrics {
             let counter = self.bucket_errors.get_or_create(&Trouble { trouble });
             counter.inner().store(count, Ordering::Relaxed);
         }
+        self.look_at_pulls(&library.pull_counts());
         match library.room() {
             Ok(room) => {
                 self.staged_bytes.set(room.staged);
@@ -220,6 +240,22 @@ impl Metrics {
             }
             Err(error) => tracing::warn!(%error, "the room on the disk is not known"),
         }
+    }
+
+    fn look_at_pulls(&self, counts: &PullCounts) {
+        for (state, count) in [("running", counts.running), ("waiting", counts.waiting)] {
+            self.pulls.get_or_create(&InState { state }).set(count);
+        }
+        for (result, count) in [
+            ("success", counts.success),
+            ("request", counts.request),
+            ("source", counts.source),
+            ("server", counts.server),
+        ] {
+            let counter = self.pulls_ended.get_or_create(&Ending { result });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        self.pulled_bytes.inner().store(counts.fetched_bytes, Ordering::Relaxed);
     }
 
     /// The text that Prometheus reads, with what the store and the push worker know now.

@@ -14,6 +14,7 @@
 //! Deliberately absent: DASH, which the cloud does not pull either, and processing.
 
 mod asked;
+mod counts;
 mod error;
 mod fetch;
 mod finish;
@@ -36,10 +37,12 @@ use wire::action::PullUpload;
 use crate::error::{Fault, Refusal};
 use crate::library::{Library, ROUNDS};
 use crate::pull::asked::Asked;
+use crate::pull::counts::Counts;
 use crate::pull::open::Open;
 use crate::record::About;
 use crate::task::{self, Task, TaskType, Work};
 
+pub use counts::PullCounts;
 pub use error::PullUploadError;
 pub(crate) use error::unfetched;
 pub(crate) use fetch::{Failure, Fetched, Stop};
@@ -135,6 +138,7 @@ pub(crate) struct Pulling {
     open: Open,
     /// Held by whoever ends a task, so that none ends while an application's are counted.
     ending: RwLock<()>,
+    counts: Counts,
     /// Percent of the pulls under way.
     progress: Mutex<HashMap<RecordKey, i64>>,
 }

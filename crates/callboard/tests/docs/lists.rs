@@ -83,7 +83,8 @@ pub(crate) async fn compare_metrics(stage: &Stage) {
     // a counter's samples, and so queries, have this ending
     let suffixed = |name: &String| {
         let total = format!("{name}_total");
-        if text.contains(&format!("\n{total}{{")) { total } else { name.clone() }
+        let is_one = ["{", " "].iter().any(|next| text.contains(&format!("\n{total}{next}")));
+        if is_one { total } else { name.clone() }
     };
     let shown: BTreeSet<_> = shown.iter().map(suffixed).collect();
     assert_eq!(first_cells(&page("operations.md"), "Metrics"), shown);

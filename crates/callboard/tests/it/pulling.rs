@@ -245,6 +245,12 @@ async fn survive(config: String, bucket: Option<Bucket>) {
     tasks.sort();
     let of: Vec<&str> = told.iter().map(|event| event["TaskId"].as_str().unwrap()).collect();
     assert_eq!(of, tasks, "each once");
+    let metrics = server.metrics().await.unwrap();
+    for line in [r#"callboard_pulls{state="running"} 0"#, r#"callboard_pulls{state="waiting"} 0"#] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    assert!(metrics.contains(r#"callboard_pulls_ended_total{result="success"}"#), "{metrics}");
+    assert!(metrics.contains("callboard_pulled_bytes_total"), "{metrics}");
     let events =
         server.client().unwrap().call("DescribeEvents", json!({ "Limit": 100 })).await.unwrap();
     assert_eq!(events["EventSet"].as_array().unwrap().len(), paths.len(), "{events}");

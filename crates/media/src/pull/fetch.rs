@@ -8,6 +8,7 @@ mod sink;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use egress::{Client, ExchangeError, Fetch, FetchError, Resume};
@@ -401,6 +402,7 @@ impl<'a> Fetcher<'a> {
                 self.check_room(0)?;
                 unseen = 0;
             }
+            self.library.pulling.counts.fetched.fetch_add(more, Ordering::Relaxed);
             sink.write(&piece).await?;
             self.report(sink.size(), total);
         }

@@ -37,6 +37,11 @@ impl Open {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All of them.
+    pub(super) fn total(&self) -> u64 {
+        u64::try_from(self.lock().values().sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
     fn give_back(&self, app: AppId) {
         if let Some(count) = self.lock().get_mut(&app) {
             *count = count.saturating_sub(1);
@@ -68,7 +73,8 @@ impl Library {
         Ok(Opening { open: open.clone(), app, kept: false })
     }
 
-    async fn count_open(&self, app: AppId) -> Result<(), Fault> {
+    /// Counts the open tasks of an application, unless that is done.
+    pub(super) async fn count_open(&self, app: AppId) -> Result<(), Fault> {
         let _none_ends = self.pulling.ending.write().await;
         let mut query = task::open_tasks(TaskType::PullUpload, Some(app), None, PAGE);
         let mut count = 0;

@@ -5,6 +5,7 @@
 //! is under way is known in memory alone: a task that is PROCESSING and not under way goes on.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.puller.running().remove(&self.key);
+        self.puller.library.pulling.counts.running.fetch_sub(1, Ordering::Relaxed);
         self.puller.library.pulling.report(&self.key, None);
         self.puller.library.pulling.woken.notify_one();
     }
@@ -68,6 +70,10 @@ impl Puller {
 
     /// Ticks until `stop`, then lets go of what is under way: it goes on at the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = self.count().await {
+            // each is counted when its application asks for one more
+            tracing::warn!(%error, "pulls that wait are not counted");
+        }
         let mut troubled = false;
         while !stop.is_cancelled() {
             match self.tick().await {
@@ -86,6 +92,19 @@ impl Puller {
             }
         }
         self.close().await;
+    }
+
+    /// Counts the open tasks of every application that has some.
+    async fn count(&self) -> Result<(), Fault> {
+        let mut after = None;
+        loop {
+            let query = task::open_tasks(TaskType::PullUpload, None, after, 1);
+            let page = self.library.backend.find(query).await?;
+            let Some(app) = page.records.first().map(|found| found.key.app) else { return Ok(()) };
+            self.library.count_open(app).await?;
+            // no id of a task is behind that
+            after = Some(task::task_key(app, "\u{10ffff}"));
+        }
     }
 
     /// Lets go of what is under way and waits until it has.
@@ -170,6 +189,7 @@ impl Puller {
 
     fn begin(self: &Arc<Self>, key: RecordKey) {
         self.running().insert(key.clone());
+        self.library.pulling.counts.running.fetch_add(1, Ordering::Relaxed);
         let place = Place { puller: Arc::clone(self), key };
         self.tracker.spawn(async move {
             let puller = Arc::clone(&place.puller);
@@ -204,11 +224,15 @@ impl Puller {
         let deadline = start + library.settings.pull.timeout.saturating_sub(used);
         let ended =
             match Fetcher::new(library, &self.client, (key, version), pull, deadline).run().await {
-                Ok(fetched) => library.finish_pull(key, (&task, version), fetched).await,
+                Ok(fetched) => {
+                    let finished = library.finish_pull(key, (&task, version), fetched).await;
+                    finished.inspect(|_| library.pulling.counts.ended(None))
+                }
                 Err(Stop::Fault(fault)) => Err(fault),
                 Err(Stop::Gone) => Ok("it is there no longer".to_owned()),
                 Err(Stop::Failed(failure)) => {
-                    library.fail_pull(key, (&task, version), pull, &failure).await
+                    let failed = library.fail_pull(key, (&task, version), pull, &failure).await;
+                    failed.inspect(|_| library.pulling.counts.ended(Some(failure.code)))
                 }
             };
         let message = ended?;

@@ -147,6 +147,58 @@ async fn no_more_are_under_way_than_there_are_places() {
     source.stop().await;
 }
 
+/// What operators are told of pulls.
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_are_counted() {
+    let source = Source::start(|asked, _| match asked.path.as_str() {
+        "/a.mp4" => file(b"media"),
+        "/none.mp4" => status("404 Not Found"),
+        "/bad.mp4" => status("204 No Content"),
+        _ => Act::Hold(promise(100, &[], b"")),
+    })
+    .await;
+    let bed = Bed::with(|pull| {
+        pull.per_application = 1;
+        pull.patience.window = std::time::Duration::from_mins(5);
+    })
+    .await;
+    for path in ["/a.mp4", "/none.mp4", "/bad.mp4"] {
+        bed.pull(&request(source.url(path))).await;
+    }
+    for _ in 0..3 {
+        bed.ask(&request(source.url("/held.mp4"))).await.unwrap();
+    }
+    bed.until("one is under way", async |bed| {
+        bed.puller.tick().await.unwrap();
+        bed.world.library.pull_counts().running == 1 && source.asked().len() == 4
+    })
+    .await;
+    let counts = bed.world.library.pull_counts();
+    let expected = media::PullCounts {
+        running: 1,
+        waiting: 2,
+        fetched_bytes: 5,
+        success: 1,
+        request: 1,
+        source: 1,
+        server: 0,
+    };
+    assert_eq!(counts, expected);
+    let bed = bed.restart().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio_util::task::TaskTracker::new();
+    running.spawn(Arc::clone(&bed.puller).run(stop.clone()));
+    running.close();
+    bed.until("they are counted again", async |bed| {
+        let counts = bed.world.library.pull_counts();
+        (counts.running, counts.waiting) == (1, 2)
+    })
+    .await;
+    stop.cancel();
+    running.wait().await;
+    source.stop().await;
+}
+
 /// However many ask at once, after a restart too; an end makes room.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_are_open_than_may_be() {

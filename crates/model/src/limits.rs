@@ -306,6 +306,9 @@ pub const PULL_TRIES: u32 = 5;
 pub const PULL_ADVANCE_BYTES: u64 = 1024 * 1024;
 /// The pause before the second attempt, in ms; it doubles with each one.
 pub const PULL_PAUSE_MS: u64 = 1_000;
+/// Files of one playlist that are fetched at once, so of all pulls at most this times [`PULLS_MAX`]: enough
+/// that a source's answers do not wait for each other, few enough for any source.
+pub const PULL_FILES_MAX: usize = 4;
 /// After how many bytes of a file that is fetched they are synced, so that no restart costs more than
 /// these; each time costs two syncs of the disk that the queue is on too.
 pub const PULL_STEP_BYTES: u64 = 16 * 1024 * 1024;

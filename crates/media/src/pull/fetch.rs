@@ -7,8 +7,8 @@ mod sink;
 
 use std::fmt::Display;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egress::{Client, ExchangeError, Fetch, FetchError, Resume};
@@ -166,11 +166,15 @@ pub(crate) struct Fetcher<'a> {
     version: u64,
     pull: &'a Pull,
     deadline: Instant,
-    /// Bytes of the files that are fetched.
-    bytes: u64,
-    /// Of HLS: how many files are fetched, of how many.
-    share: Option<(u64, u64)>,
-    logged: Instant,
+    /// Bytes of all files, those under way included.
+    bytes: AtomicU64,
+    /// Bytes of the playlists.
+    texts: AtomicU64,
+    /// Of HLS: how many files are fetched, …
+    done: AtomicU64,
+    /// … of how many; 0: that is not known.
+    files: AtomicU64,
+    logged: Mutex<Instant>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -188,14 +192,16 @@ impl<'a> Fetcher<'a> {
             version,
             pull,
             deadline,
-            bytes: 0,
-            share: None,
-            logged: Instant::now(),
+            bytes: AtomicU64::new(0),
+            texts: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+            logged: Mutex::new(Instant::now()),
         }
     }
 
     /// Fetches all of it, but what is there from before a restart.
-    pub(crate) async fn run(mut self) -> Result<Fetched, Stop> {
+    pub(crate) async fn run(self) -> Result<Fetched, Stop> {
         let pull = self.pull;
         let mut fetched = Fetched::default();
         // the cover first: it is small, and whether it is there shows before a film was fetched
@@ -239,17 +245,16 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Fetches a file into an object of that key, unless it is there.
-    async fn add(&mut self, key: &str, file: (&Url, What<'_>), max: u64) -> Result<Object, Stop> {
+    async fn add(&self, key: &str, file: (&Url, What<'_>), max: u64) -> Result<Object, Stop> {
         if let Some(object) = self.object(key).await? {
-            self.bytes = self.bytes.saturating_add(object.size);
+            self.bytes.fetch_add(object.size, Ordering::Relaxed);
             return Ok(object);
         }
         let library = self.library;
         let place = Place { file: self.pull.file, whose: (&self.key.id, key) };
         let mut sink = Sink::object(library, place).await?;
-        if sink.is_whole() {
-            self.bytes = self.bytes.saturating_add(sink.size());
-        } else {
+        self.bytes.fetch_add(sink.size(), Ordering::Relaxed);
+        if !sink.is_whole() {
             self.fill(&mut sink, file, max).await?;
         }
         let (reserved, sums) = sink.finish().await?;
@@ -303,13 +308,12 @@ impl<'a> Fetcher<'a> {
     /// Fetches a file into a sink, in as many attempts as it takes while they bring it further; the URL
     /// that answered in the end.
     async fn fill(
-        &mut self,
+        &self,
         sink: &mut Sink<'_>,
         (url, what): (&Url, What<'_>),
         max: u64,
     ) -> Result<Url, Stop> {
         let settings = &self.library.settings.pull;
-        let max = max.min(settings.bytes_max.saturating_sub(self.bytes));
         let mut validator = sink.validator().map(str::to_owned);
         if sink.size() > 0 {
             let (task, bytes) = (self.key.id.as_str(), sink.size());
@@ -319,10 +323,7 @@ impl<'a> Fetcher<'a> {
         loop {
             let ended = self.attempt(sink, (url, what), max, &mut validator).await;
             let failure = match ended {
-                Ok(answered) => {
-                    self.bytes = self.bytes.saturating_add(sink.size());
-                    return Ok(answered);
-                }
+                Ok(answered) => return Ok(answered),
                 Err(Trouble::Stop(stop)) => return Err(stop),
                 Err(Trouble::Again(failure)) => failure,
             };
@@ -342,7 +343,7 @@ impl<'a> Fetcher<'a> {
 
     /// One attempt; what it brings stays in the sink.
     async fn attempt(
-        &mut self,
+        &self,
         sink: &mut Sink<'_>,
         (url, what): (&Url, What<'_>),
         max: u64,
@@ -355,7 +356,7 @@ impl<'a> Fetcher<'a> {
         let resume = validator.take().filter(|_| start > 0);
         let resume = resume.map(|validator| Resume { start, validator });
         if resume.is_none() {
-            sink.restart();
+            self.restart(sink);
         }
         let fetch = Fetch {
             url: url.clone(),
@@ -371,7 +372,7 @@ impl<'a> Fetcher<'a> {
         };
         if let Some(resume) = resume {
             if download.start == 0 {
-                sink.restart();
+                self.restart(sink);
             } else if download.validator.as_ref().is_some_and(|own| *own != resume.validator) {
                 let why = "it changes while it is fetched";
                 return Err(Trouble::Again(Failure::new(FailureCode::Source, what, why)));
@@ -382,8 +383,9 @@ impl<'a> Fetcher<'a> {
             validator.clone_from(&download.validator);
         }
         let total = download.total;
-        if total.is_some_and(|total| total > max) {
-            return Err(too_large(what, max));
+        let room = self.room(sink, max);
+        if total.is_some_and(|total| total > room) {
+            return Err(too_large(what, room));
         }
         self.check_room(total.map_or(0, |total| total.saturating_sub(sink.size())))?;
         sink.begin(total, validator.as_deref()).await?;
@@ -394,9 +396,11 @@ impl<'a> Fetcher<'a> {
                 return Ok(download.url);
             };
             let more = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-            if sink.size().saturating_add(more) > max {
-                return Err(too_large(what, max));
+            let room = self.room(sink, max);
+            if sink.size().saturating_add(more) > room {
+                return Err(too_large(what, room));
             }
+            self.bytes.fetch_add(more, Ordering::Relaxed);
             unseen += more;
             if unseen >= LOOK_BYTES {
                 self.check_room(0)?;
@@ -408,6 +412,18 @@ impl<'a> Fetcher<'a> {
         }
     }
 
+    /// Forgets what has come of a file.
+    fn restart(&self, sink: &mut Sink<'_>) {
+        self.bytes.fetch_sub(sink.size(), Ordering::Relaxed);
+        sink.restart();
+    }
+
+    /// How many bytes a file may have beside all others, and `max` at most.
+    fn room(&self, sink: &Sink<'_>, max: u64) -> u64 {
+        let others = self.bytes.load(Ordering::Relaxed).saturating_sub(sink.size());
+        max.min(self.library.settings.pull.bytes_max.saturating_sub(others))
+    }
+
     fn check_room(&self, more: u64) -> Result<(), Stop> {
         match self.library.check_room(more) {
             Ok(()) => Ok(()),
@@ -417,25 +433,23 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Tells how far the pull has come, and the log now and then.
-    fn report(&mut self, size: u64, total: Option<u64>) {
+    fn report(&self, size: u64, total: Option<u64>) {
         let of_file =
             total.filter(|total| *total > 0).map(|total| size.saturating_mul(100) / total);
-        let percent = match self.share {
-            Some((done, files)) => {
-                let so_far = done.saturating_mul(100).saturating_add(of_file.unwrap_or(0));
-                Some(so_far / files.max(1))
-            }
+        let percent = match self.files.load(Ordering::Relaxed) {
             // how many files a playlist names is not known before it is read
-            None if self.pull.about.media_type == crate::hls::MEDIA_TYPE => None,
-            None => of_file,
+            0 if self.pull.about.media_type == crate::hls::MEDIA_TYPE => None,
+            0 => of_file,
+            files => Some(self.done.load(Ordering::Relaxed).saturating_mul(100) / files),
         };
         let percent = percent.and_then(|percent| i64::try_from(percent).ok()).map(|p| p.min(99));
         if let Some(percent) = percent {
             self.library.pulling.report(self.key, Some(percent));
         }
-        if self.logged.elapsed() >= LOG_EVERY {
-            self.logged = Instant::now();
-            let bytes = self.bytes.saturating_add(size);
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.elapsed() >= LOG_EVERY {
+            *logged = Instant::now();
+            let bytes = self.bytes.load(Ordering::Relaxed);
             tracing::info!(task = self.key.id, bytes, percent, "a pull is under way");
         }
     }

@@ -11,7 +11,10 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use md5::{Digest, Md5};
 use model::{FileId, limits};
 use url::Url;
@@ -62,7 +65,7 @@ struct Plan {
 
 impl Fetcher<'_> {
     /// Fetches a playlist and everything that it names.
-    pub(super) async fn hls(&mut self, url: &Url) -> Result<(), Stop> {
+    pub(super) async fn hls(&self, url: &Url) -> Result<(), Stop> {
         let top = self.playlist(url, What::Media).await?;
         let mut plan = Plan::default();
         let read = self.read(&top, What::Media).await?;
@@ -97,7 +100,7 @@ impl Fetcher<'_> {
     }
 
     /// Fetches a playlist that a master playlist names, and plans what it names.
-    async fn variant(&mut self, url: &Url, plan: &mut Plan) -> Result<Variant, Stop> {
+    async fn variant(&self, url: &Url, plan: &mut Plan) -> Result<Variant, Stop> {
         let what = What::Named(url);
         let text = self.playlist(url, what).await?;
         let read = self.read(&text, what).await?;
@@ -109,25 +112,36 @@ impl Fetcher<'_> {
         Ok(Variant { name: playlist_name(&digest), text, apart })
     }
 
-    async fn segments(&mut self, plan: &Plan) -> Result<(), Stop> {
+    async fn segments(&self, plan: &Plan) -> Result<(), Stop> {
         self.check_count(plan.files.len())?;
         let count = u64::try_from(plan.files.len()).unwrap_or(u64::MAX);
-        for (done, (name, text)) in (0..).zip(&plan.files) {
-            self.share = Some((done, count));
-            let url = super::parsed(text, What::Media)?;
-            let key = place::join(&self.pull.directory, name);
-            self.add(&key, (&url, What::Named(&url)), u64::MAX).await?;
+        self.files.store(count, Ordering::Relaxed);
+        let mut rest = plan.files.iter();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let room = limits::PULL_FILES_MAX.saturating_sub(under_way.len());
+            under_way.extend(rest.by_ref().take(room).map(|file| Box::pin(self.segment(file))));
+            let Some(ended) = under_way.next().await else { return Ok(()) };
+            ended?;
+            self.done.fetch_add(1, Ordering::Relaxed);
+            self.report(0, None);
         }
+    }
+
+    async fn segment(&self, (name, text): &(String, String)) -> Result<(), Stop> {
+        let url = super::parsed(text, What::Media)?;
+        let key = place::join(&self.pull.directory, name);
+        self.add(&key, (&url, What::Named(&url)), u64::MAX).await?;
         Ok(())
     }
 
     /// Fetches a playlist's text.
-    async fn playlist(&mut self, url: &Url, what: What<'_>) -> Result<Text, Stop> {
+    async fn playlist(&self, url: &Url, what: What<'_>) -> Result<Text, Stop> {
         let mut sink = Sink::text(self.library);
         let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
-        // nothing but playlists has been fetched by now
-        let max = max.min(TEXTS_MAX.saturating_sub(self.bytes));
+        let max = max.min(TEXTS_MAX.saturating_sub(self.texts.load(Ordering::Relaxed)));
         let url = self.fill(&mut sink, (url, what), max).await?;
+        self.texts.fetch_add(sink.size(), Ordering::Relaxed);
         let text = String::from_utf8(sink.into_text());
         let text = text.map_err(|_not_text| bad(what, "it is no playlist: it is not UTF-8"))?;
         Ok(Text { url, text })

@@ -78,6 +78,7 @@ impl Lists {
         let segments = list.segments.len().saturating_mul(size_of::<Segment>());
         let bytes = ENTRY_BYTES.saturating_add(segments).saturating_add(2 * text_bytes);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.asked += 1;
         let asked = kept.asked;
         let entry = Entry { list: Arc::clone(list), bytes, asked };
         kept.bytes += bytes;

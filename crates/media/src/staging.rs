@@ -11,7 +11,7 @@
 //! start reads it from there, so that clients can resume over a restart. Parts are not records: they
 //! are many, short-lived, and nothing but their upload refers to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,34 @@ const HEAD: &str = "upload.json";
 #[derive(Debug)]
 pub(crate) struct Staging {
     root: PathBuf,
-    uploads: Mutex<BTreeMap<String, Arc<Upload>>>,
+    uploads: Mutex<Uploads>,
+}
+
+/// The uploads by id, and the ids of each session's: every part asks what its session has open, among
+/// all that others have.
+#[derive(Debug, Default)]
+struct Uploads {
+    by_id: BTreeMap<String, Arc<Upload>>,
+    by_session: HashMap<(AppId, String), BTreeSet<String>>,
+}
+
+impl Uploads {
+    fn insert(&mut self, upload: Arc<Upload>) {
+        let ids = self.by_session.entry(upload.head.owner()).or_default();
+        ids.insert(upload.id.clone());
+        self.by_id.insert(upload.id.clone(), upload);
+    }
+
+    fn remove(&mut self, upload: &Upload) {
+        self.by_id.remove(&upload.id);
+        let owner = upload.head.owner();
+        if let Some(ids) = self.by_session.get_mut(&owner) {
+            ids.remove(&upload.id);
+            if ids.is_empty() {
+                self.by_session.remove(&owner);
+            }
+        }
+    }
 }
 
 /// What an upload is for.
@@ -45,6 +72,12 @@ pub(crate) struct Head {
     pub key: String,
     /// When it was initiated.
     pub at: Timestamp,
+}
+
+impl Head {
+    fn owner(&self) -> (AppId, String) {
+        (self.app, self.session.clone())
+    }
 }
 
 /// An incomplete upload.
@@ -84,12 +117,12 @@ impl Staging {
     /// name) is removed. An upload that is there and cannot be read, and what cannot be removed, is
     /// let be: that may be otherwise at the next start, and must not keep this one from serving.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
-        let mut uploads = BTreeMap::new();
+        let mut uploads = Uploads::default();
         for entry in fs::read_dir(root)? {
             let directory = entry?.path();
             match read_upload(&directory) {
                 Ok(Some(upload)) => {
-                    uploads.insert(upload.id.clone(), Arc::new(upload));
+                    uploads.insert(Arc::new(upload));
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -118,36 +151,37 @@ impl Staging {
         })
         .await?;
         let (bytes, parts) = (AtomicU64::default(), tokio::sync::Mutex::default());
-        let upload = Arc::new(Upload { id: id.clone(), head, directory, bytes, parts });
-        self.lock().insert(id, Arc::clone(&upload));
+        let upload = Arc::new(Upload { id, head, directory, bytes, parts });
+        self.lock().insert(Arc::clone(&upload));
         Ok(upload)
     }
 
     /// The upload with that id.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Upload>> {
-        self.lock().get(id).cloned()
+        self.lock().by_id.get(id).cloned()
     }
 
     /// Every upload of a session, in the order of ids.
     pub(crate) fn of_session(&self, app: AppId, session: &str) -> Vec<Arc<Upload>> {
-        let theirs = |u: &&Arc<Upload>| u.head.app == app && u.head.session == session;
-        self.lock().values().filter(theirs).cloned().collect()
+        let uploads = self.lock();
+        let ids = uploads.by_session.get(&(app, session.to_owned())).into_iter().flatten();
+        ids.filter_map(|id| uploads.by_id.get(id)).cloned().collect()
     }
 
     /// Every upload.
     pub(crate) fn all(&self) -> Vec<Arc<Upload>> {
-        self.lock().values().cloned().collect()
+        self.lock().by_id.values().cloned().collect()
     }
 
     /// Ends an upload and removes its files. `parts` is the upload's own lock, held.
     pub(crate) async fn remove(&self, upload: &Upload, parts: &mut Parts) -> io::Result<()> {
         parts.closed = true;
         parts.by_number.clear();
-        self.lock().remove(&upload.id);
+        self.lock().remove(upload);
         tokio::fs::remove_dir_all(&upload.directory).await
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Upload>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -325,4 +359,42 @@ pub(crate) async fn blocking(
     work: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> io::Result<()> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_session_finds_its_uploads_until_they_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = Staging::open(dir.path()).unwrap();
+        let head = |app, session: &str| Head {
+            app: AppId(app),
+            session: session.to_owned(),
+            key: "d/a.mp4".to_owned(),
+            at: Timestamp(0),
+        };
+        for owner in [(1, "a"), (1, "b"), (2, "a"), (1, "a")] {
+            staging.initiate(head(owner.0, owner.1)).await.unwrap();
+        }
+        let ids = |staging: &Staging, app, session: &str| -> Vec<String> {
+            let uploads = staging.of_session(AppId(app), session);
+            uploads.iter().map(|upload| upload.id.clone()).collect()
+        };
+        let both = ids(&staging, 1, "a");
+        assert!(both.len() == 2 && both.is_sorted());
+        assert_eq!((ids(&staging, 1, "b").len(), ids(&staging, 2, "a").len()), (1, 1));
+        assert!(ids(&staging, 2, "b").is_empty());
+        // another start finds the same
+        let staging = Staging::open(dir.path()).unwrap();
+        assert_eq!(ids(&staging, 1, "a"), both);
+        for id in &both {
+            let upload = staging.get(id).unwrap();
+            let mut parts = upload.parts.lock().await;
+            staging.remove(&upload, &mut parts).await.unwrap();
+        }
+        assert!(ids(&staging, 1, "a").is_empty() && staging.get(&both[0]).is_none());
+        assert_eq!((staging.all().len(), staging.lock().by_session.len()), (2, 2));
+    }
 }

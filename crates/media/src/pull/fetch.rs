@@ -2,24 +2,24 @@
 //! if the source can tell that the file is still the same, else from its beginning. So does a large file
 //! after a restart, from its last mark ([`crate::partial`]).
 
+mod failure;
 mod hls;
 mod sink;
 
-use std::fmt::Display;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egress::{Client, ExchangeError, Fetch, FetchError, Resume};
+use egress::{Client, Fetch, FetchError, Resume};
 use model::limits;
 use queue::{Commit, RecordKey};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
+use self::failure::{Trouble, no_space, parsed, too_large, trouble};
 use self::sink::{Place, Sink};
 use super::Pull;
-use super::error::unfetched;
 use crate::error::{Fault, ObjectError, Refusal};
 use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
@@ -28,124 +28,13 @@ use crate::record::{self, Object};
 use crate::task::Task;
 use crate::writing::Reserved;
 
+pub(super) use self::failure::What;
+pub(crate) use self::failure::{Failure, FailureCode, Stop};
+
 /// How many bytes may come between two looks at the free disk.
 const LOOK_BYTES: u64 = 32 * 1024 * 1024;
 /// Least time between two lines in the log about one pull.
 const LOG_EVERY: Duration = Duration::from_mins(1);
-/// Characters of a failure's message: it may repeat what a source said.
-const MESSAGE_CHARS_MAX: usize = 512;
-
-/// Whose fault a failure is, as PullUploadTask.ErrCode tells it (documented).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FailureCode {
-    /// The request's: what it names is not there or may not be fetched.
-    Request,
-    /// The source's: it breaks, is too slow or too large, or is not what it says.
-    Source,
-    /// Ours.
-    Server,
-}
-
-impl FailureCode {
-    /// The number on the wire.
-    pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Request => 40_000,
-            Self::Source => 60_000,
-            Self::Server => 70_000,
-        }
-    }
-}
-
-/// Why a pull has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) code: FailureCode,
-    pub(crate) message: String,
-}
-
-impl Failure {
-    pub(super) fn new(code: FailureCode, what: What<'_>, why: impl Display) -> Self {
-        let message: String = format!("{what}: {why}").chars().take(MESSAGE_CHARS_MAX).collect();
-        Self { code, message }
-    }
-}
-
-/// Why nothing was fetched.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// The pull has failed.
-    Failed(Failure),
-    /// The machine failed; the pull may go on later.
-    Fault(Fault),
-    /// The task is there no longer.
-    Gone,
-}
-
-impl<T: Into<Fault>> From<T> for Stop {
-    fn from(fault: T) -> Self {
-        let fault = fault.into();
-        if fault.is_disk_full() {
-            return no_space();
-        }
-        Self::Fault(fault)
-    }
-}
-
-fn no_space() -> Stop {
-    let message = "the disk of the server is too full".to_owned();
-    Stop::Failed(Failure { code: FailureCode::Server, message })
-}
-
-/// Why an attempt has failed.
-enum Trouble {
-    /// Another one may succeed.
-    Again(Failure),
-    /// None will.
-    Stop(Stop),
-}
-
-impl<T: Into<Stop>> From<T> for Trouble {
-    fn from(stop: T) -> Self {
-        Self::Stop(stop.into())
-    }
-}
-
-/// A file of a pull, as messages name it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum What<'a> {
-    /// MediaUrl itself.
-    Media,
-    /// CoverUrl.
-    Cover,
-    /// A file that a playlist names.
-    Named(&'a Url),
-}
-
-impl Display for What<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Media => f.write_str("MediaUrl"),
-            Self::Cover => f.write_str("CoverUrl"),
-            Self::Named(url) => {
-                // without its query, which may hold a signature
-                let (host, path) = (url.host_str().unwrap_or_default(), url.path());
-                let path: String = path.chars().take(200).collect();
-                write!(f, "{}://{host}{path}, which the playlist names", url.scheme())
-            }
-        }
-    }
-}
-
-impl What<'_> {
-    /// Whose fault it is if the file is not there.
-    const fn blame(self) -> FailureCode {
-        match self {
-            Self::Media | Self::Cover => FailureCode::Request,
-            Self::Named(_) => FailureCode::Source,
-        }
-    }
-}
 
 /// What a pull has fetched; its objects have their records.
 #[derive(Debug, Default)]
@@ -452,43 +341,5 @@ impl<'a> Fetcher<'a> {
             let bytes = self.bytes.load(Ordering::Relaxed);
             tracing::info!(task = self.key.id, bytes, percent, "a pull is under way");
         }
-    }
-}
-
-fn parsed(text: &str, what: What<'_>) -> Result<Url, Stop> {
-    Url::parse(text).map_err(|error| Stop::Failed(Failure::new(FailureCode::Request, what, error)))
-}
-
-fn too_large(what: What<'_>, max: u64) -> Trouble {
-    let why = format!("it is too large; at most {max} bytes may come");
-    Stop::Failed(Failure::new(FailureCode::Source, what, why)).into()
-}
-
-/// What an error of the way out means: whose fault it is, and whether another attempt may help.
-fn trouble(error: &FetchError, what: What<'_>) -> Trouble {
-    let failure = |code| Failure::new(code, what, unfetched(error));
-    let again = |code| Trouble::Again(failure(code));
-    let stop = |code| Trouble::Stop(Stop::Failed(failure(code)));
-    match error {
-        FetchError::Exchange(ExchangeError::Resolve(_)) => again(what.blame()),
-        FetchError::Exchange(
-            ExchangeError::Connect { .. }
-            | ExchangeError::TimedOut
-            | ExchangeError::Ended(_)
-            | ExchangeError::Protocol(_),
-        )
-        | FetchError::Range
-        | FetchError::Status(408 | 416 | 429 | 500..=599)
-        | FetchError::Ended(_)
-        | FetchError::TooSlow { .. } => again(FailureCode::Source),
-        FetchError::Exchange(ExchangeError::Refused(_))
-        | FetchError::Status(400..=499)
-        | FetchError::Location(_)
-        | FetchError::Downgrade
-        | FetchError::Redirects(_) => stop(what.blame()),
-        FetchError::Exchange(ExchangeError::Tls(_))
-        | FetchError::Status(_)
-        | FetchError::Encoded(_)
-        | FetchError::TimedOut => stop(FailureCode::Source),
     }
 }

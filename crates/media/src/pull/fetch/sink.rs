@@ -17,11 +17,11 @@ use crate::writing::Reserved;
 #[derive(Debug)]
 pub(super) struct Sink<'a> {
     library: &'a Library,
-    into: Into<'a>,
+    destination: Destination<'a>,
 }
 
 #[derive(Debug)]
-enum Into<'a> {
+enum Destination<'a> {
     /// What it goes into shows with the answer.
     Nothing(Place<'a>),
     /// Into an object.
@@ -45,40 +45,40 @@ impl<'a> Sink<'a> {
     /// For an object; with what has come of it before a restart.
     pub(super) async fn object(library: &'a Library, place: Place<'a>) -> Result<Self, Fault> {
         let step = library.settings.pull.step;
-        let into = match library.partials.resume(place.whose, step).await? {
-            Some(partial) => Into::Partial { place, partial: Box::new(partial) },
-            None => Into::Nothing(place),
+        let destination = match library.partials.resume(place.whose, step).await? {
+            Some(partial) => Destination::Partial { place, partial: Box::new(partial) },
+            None => Destination::Nothing(place),
         };
-        Ok(Self { library, into })
+        Ok(Self { library, destination })
     }
 
     pub(super) const fn text(library: &'a Library) -> Self {
-        Self { library, into: Into::Text(Vec::new()) }
+        Self { library, destination: Destination::Text(Vec::new()) }
     }
 
     /// Whether all of it is there from before a restart.
     pub(super) const fn is_whole(&self) -> bool {
-        match &self.into {
-            Into::Partial { partial, .. } => partial.is_whole(),
-            Into::Nothing(_) | Into::Object { .. } | Into::Text(_) => false,
+        match &self.destination {
+            Destination::Partial { partial, .. } => partial.is_whole(),
+            Destination::Nothing(_) | Destination::Object { .. } | Destination::Text(_) => false,
         }
     }
 
     /// What the source told the version of the file by that came before a restart.
     pub(super) fn validator(&self) -> Option<&str> {
-        match &self.into {
-            Into::Partial { partial, .. } => Some(partial.validator()),
-            Into::Nothing(_) | Into::Object { .. } | Into::Text(_) => None,
+        match &self.destination {
+            Destination::Partial { partial, .. } => Some(partial.validator()),
+            Destination::Nothing(_) | Destination::Object { .. } | Destination::Text(_) => None,
         }
     }
 
     /// Forgets what was written.
     pub(super) fn restart(&mut self) {
-        self.into = match &self.into {
-            Into::Nothing(place) | Into::Object { place, .. } | Into::Partial { place, .. } => {
-                Into::Nothing(*place)
-            }
-            Into::Text(_) => Into::Text(Vec::new()),
+        self.destination = match &self.destination {
+            Destination::Nothing(place)
+            | Destination::Object { place, .. }
+            | Destination::Partial { place, .. } => Destination::Nothing(*place),
+            Destination::Text(_) => Destination::Text(Vec::new()),
         };
     }
 
@@ -89,64 +89,66 @@ impl<'a> Sink<'a> {
         total: Option<u64>,
         validator: Option<&str>,
     ) -> Result<(), Fault> {
-        let Into::Nothing(place) = self.into else { return Ok(()) };
+        let Destination::Nothing(place) = self.destination else { return Ok(()) };
         let library = self.library;
         let step = library.settings.pull.step;
-        self.into = match validator {
+        self.destination = match validator {
             Some(validator) if total.is_none_or(|total| total > step) => {
                 let partial = library.partials.begin(place.whose, validator, step).await?;
-                Into::Partial { place, partial: Box::new(partial) }
+                Destination::Partial { place, partial: Box::new(partial) }
             }
             _ => {
                 let (reserved, writer) = Box::pin(library.begin_object(place.file)).await?;
-                Into::Object { place, reserved, writer: Box::new(writer) }
+                Destination::Object { place, reserved, writer: Box::new(writer) }
             }
         };
         Ok(())
     }
 
     pub(super) async fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        match &mut self.into {
-            Into::Object { writer, .. } => writer.write(piece).await,
-            Into::Partial { partial, .. } => partial.write(piece).await,
-            Into::Text(text) => {
+        match &mut self.destination {
+            Destination::Object { writer, .. } => writer.write(piece).await,
+            Destination::Partial { partial, .. } => partial.write(piece).await,
+            Destination::Text(text) => {
                 text.extend_from_slice(piece);
                 Ok(())
             }
-            Into::Nothing(_) => Err(io::Error::other("a file was not begun")),
+            Destination::Nothing(_) => Err(io::Error::other("a file was not begun")),
         }
     }
 
     pub(super) fn size(&self) -> u64 {
-        match &self.into {
-            Into::Nothing(_) => 0,
-            Into::Object { writer, .. } => writer.size(),
-            Into::Partial { partial, .. } => partial.size(),
-            Into::Text(text) => u64::try_from(text.len()).unwrap_or(u64::MAX),
+        match &self.destination {
+            Destination::Nothing(_) => 0,
+            Destination::Object { writer, .. } => writer.size(),
+            Destination::Partial { partial, .. } => partial.size(),
+            Destination::Text(text) => u64::try_from(text.len()).unwrap_or(u64::MAX),
         }
     }
 
     /// Makes the object durable.
     pub(super) async fn finish(self) -> Result<(Reserved, Sums), Fault> {
-        match self.into {
-            Into::Object { reserved, writer, .. } => Ok((reserved, writer.finish().await?)),
-            Into::Partial { place, mut partial } => {
+        match self.destination {
+            Destination::Object { reserved, writer, .. } => Ok((reserved, writer.finish().await?)),
+            Destination::Partial { place, mut partial } => {
                 let (path, sums) = partial.finish().await?;
                 let reserved = self.library.reserve_object(place.file).await?;
                 let objects = &self.library.objects;
                 Box::pin(objects.adopt(&path, sums.size, reserved.name())).await?;
                 Ok((reserved, sums))
             }
-            Into::Nothing(_) | Into::Text(_) => {
+            Destination::Nothing(_) | Destination::Text(_) => {
                 Err(io::Error::other("what was fetched is no object").into())
             }
         }
     }
 
     pub(super) fn into_text(self) -> Vec<u8> {
-        match self.into {
-            Into::Text(text) => text,
-            Into::Nothing(_) | Into::Object { .. } | Into::Partial { .. } => Vec::new(),
+        match self.destination {
+            Destination::Text(text) => text,
+            Destination::Nothing(_) | Destination::Object { .. } | Destination::Partial { .. } => {
+                Vec::new()
+            }
         }
     }
 }

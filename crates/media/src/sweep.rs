@@ -106,7 +106,8 @@ impl Library {
 
     /// Removes sessions that are long past their time, with what was uploaded and never committed.
     async fn sweep_sessions(&self) -> Result<(), Fault> {
-        let Some(past) = self.time_for_sessions(self.clock.now()) else { return Ok(()) };
+        let now = self.clock.now();
+        let Some(past) = self.time_for_sessions(now) else { return Ok(()) };
         let mut first = FirstError::default();
         let mut query = RecordQuery {
             kind: RecordKind::Session,
@@ -131,9 +132,12 @@ impl Library {
                 }
             }
             if !page.more {
-                return first.into();
+                break;
             }
         }
+        // a look that a fault ended above is made again soon; one bad record is no reason to
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).looked = Some(now.mono);
+        first.into()
     }
 
     /// The moment that has been past for long enough, if it is time to look at all sessions.
@@ -144,7 +148,6 @@ impl Library {
         if looked.is_some_and(|looked| now.mono.since_ms(looked) < SESSIONS_MS) {
             return None;
         }
-        sessions.looked = Some(now.mono);
         Some(past)
     }
 

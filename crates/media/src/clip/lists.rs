@@ -30,7 +30,7 @@ pub(crate) struct Lists {
 /// The turn of somebody who has shown no key. Whatever is done in it has a part of it: who hangs up
 /// meanwhile does not end what a thread has begun.
 #[derive(Clone, Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "held for its end")] Arc<OwnedSemaphorePermit>);
+pub(crate) struct Turn(#[expect(dead_code, reason = "held for its end")] Arc<OwnedSemaphorePermit>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -57,7 +57,7 @@ impl Default for Lists {
 
 impl Lists {
     /// A turn; none: the library is closed.
-    pub(super) async fn turn(&self) -> Option<Turn> {
+    pub(crate) async fn turn(&self) -> Option<Turn> {
         let permit = Arc::clone(&self.turns).acquire_owned().await.ok()?;
         Some(Turn(Arc::new(permit)))
     }

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::commands::find;
 use crate::commands::run::authority;
 use crate::config::Environment;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::out;
 
 /// Prints the words.
@@ -16,7 +16,11 @@ pub fn run(args: &Trust, environment: &Environment) -> Result<(), Failure> {
     let io = |error| Failure::io(data.display(), &error);
     let data = std::path::absolute(&data).map_err(io)?;
     // a directory that is absent has no authority to trust
-    std::fs::metadata(&data).map_err(io)?;
+    std::fs::metadata(&data).map_err(|error| {
+        let what =
+            format!("{}: {error}; --data says where the server keeps its data", data.display());
+        Failure::new(Exit::Io, what)
+    })?;
     let authority = authority::kept(&data, clock::wall())?;
     let spki = authority.spki_sha256();
     let path = data.join(authority::CERTIFICATE);

@@ -5,8 +5,9 @@
 //! 60 seconds, and a connection that ends just then costs them an error), and room to write (a
 //! client that asks and never reads would hold its answer in memory). hyper has one deadline for the
 //! first two together and none for the third. A client that reads a byte now and then would never end
-//! it, so there is a least rate, too; only time in which the client is waited for counts. What happens between head and answer is bounded where
-//! it happens; here it is not interrupted. Who never showed a key is waited for less long.
+//! it, so there is a least rate, too; only time in which the client is waited for counts. What happens
+//! between head and answer is bounded where it happens; here it is not interrupted. Who never showed a
+//! key is waited for less long.
 
 use std::io;
 use std::pin::Pin;

@@ -124,13 +124,13 @@ impl Library {
         let whole = parts.is_empty();
         let (mut delete, mut garbage, mut put) = (Vec::new(), Vec::new(), Vec::<RecordPut>::new());
         if whole || parts.iter().any(|part| part.r#type == ORIGINAL) {
-            let mut objects = self.objects_of(app, file).await?;
-            if !whole {
-                objects.retain(|(key, _)| media.subtitles.iter().all(|s| s.key != key.id));
-            }
-            let gone: u64 = objects.iter().map(|(_, object)| object.size).sum();
-            (delete, garbage) =
-                objects.into_iter().map(|(key, object)| (key, object.stored)).unzip();
+            let stays = |key: &RecordKey| !whole && media.subtitles.iter().any(|s| s.key == key.id);
+            let objects = self.objects_of(app, file).await?;
+            let (kept, gone): (Vec<_>, Vec<_>) =
+                objects.into_iter().partition(|(key, _)| stays(key));
+            // what goes is no measure: a clip counts what it has not copied yet, too
+            let bytes = kept.iter().map(|(_, object)| object.size).sum();
+            (delete, garbage) = gone.into_iter().map(|(key, object)| (key, object.stored)).unzip();
             if whole {
                 delete.push(key.clone());
                 delete.extend(media.paths(app));
@@ -139,7 +139,7 @@ impl Library {
                 let left = Media {
                     original: None,
                     cover: None,
-                    bytes: media.bytes.saturating_sub(gone),
+                    bytes,
                     copying: None,
                     updated: self.now(),
                     ..media

@@ -1,5 +1,7 @@
 //! Clips of HLS that ffmpeg makes: what is served is dumped as a player would fetch it, and decoded.
 
+mod copying;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

@@ -114,7 +114,7 @@ pub struct Segment {
     /// EXT-X-MAP: what must be read before it.
     pub map: Option<Arc<Map>>,
     /// EXT-X-KEY: how it is encrypted; one for each key format.
-    pub keys: Arc<[Key]>,
+    pub keys: Arc<[Arc<Key>]>,
     /// EXT-X-PROGRAM-DATE-TIME before it, if it is a time.
     pub date: Option<Timestamp>,
 }
@@ -136,7 +136,7 @@ pub struct Map {
     /// Which bytes of it; none: all.
     pub range: Option<ByteRange>,
     /// How it is encrypted.
-    pub keys: Arc<[Key]>,
+    pub keys: Arc<[Arc<Key>]>,
 }
 
 /// A playlist that is refused, and where.
@@ -161,6 +161,13 @@ pub enum Problem {
     /// It has too many segments or playlists.
     #[error("a playlist may name {} segments", limits::PLAYLIST_SEGMENTS_MAX)]
     TooMany,
+    /// Too many keys are in force at once, or they are too long.
+    #[error(
+        "at most {} keys of {} bytes together may be in force at once",
+        limits::PLAYLIST_KEYS_MAX,
+        limits::PLAYLIST_KEYS_BYTES_MAX
+    )]
+    TooManyKeys,
     /// A line holds something that ends a line for some players.
     #[error("it holds control characters")]
     Characters,
@@ -237,9 +244,9 @@ impl MediaPlaylist {
 
     fn collect<'a>(&'a self, files: &mut Files<'a>) {
         for segment in &self.segments {
-            files.add(segment.keys.iter().filter_map(Key::file));
+            files.add(segment.keys.iter().filter_map(|key| key.file()));
             if let Some(map) = &segment.map {
-                files.add(map.keys.iter().filter_map(Key::file));
+                files.add(map.keys.iter().filter_map(|key| key.file()));
                 files.add([&map.file]);
             }
             if !segment.gap {

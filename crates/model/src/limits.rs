@@ -169,6 +169,15 @@ pub const SESSION_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 pub const PLAYLIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments or playlists that one playlist may name: with byte ranges there are more than objects.
 pub const PLAYLIST_SEGMENTS_MAX: usize = 50_000;
+/// Keys of a playlist in force at once, one for each KEYFORMAT: there are a handful of formats, and every
+/// segment carries all of them along.
+pub const PLAYLIST_KEYS_MAX: usize = 16;
+/// Bytes of their texts together: licences in `data:` URIs have some KB, and a clip may state a key again
+/// for each of its segments.
+pub const PLAYLIST_KEYS_BYTES_MAX: usize = 16 * 1024;
+/// Attributes of one tag: the richest, EXT-X-STREAM-INF, has some 15, and each is compared with those
+/// before it.
+pub const PLAYLIST_ATTRIBUTES_MAX: usize = 64;
 /// Clips that are not kept which are written at once, for clients that show no key: each takes a core for
 /// some milliseconds and, while it does, up to 40 MB.
 pub const PART_LISTS_WRITTEN_MAX: usize = 4;

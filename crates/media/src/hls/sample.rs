@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use aes::Aes128;
 use cbc::cipher::{BlockDecryptMut, KeyIvInit};
@@ -26,7 +27,7 @@ const BLOCK: usize = 16;
 struct Piece<'a> {
     file: &'a Reference,
     range: Option<ByteRange>,
-    keys: &'a [Key],
+    keys: &'a [Arc<Key>],
     /// What stands for the IV of a key that has none. A map has no number.
     number: Option<u64>,
 }
@@ -121,7 +122,7 @@ impl Library {
 
 /// Whether the bytes themselves are encrypted. Where only the samples in them are, the container can
 /// be read.
-fn is_locked(keys: &[Key]) -> bool {
+fn is_locked(keys: &[Arc<Key>]) -> bool {
     keys.iter().any(|key| key.method == Method::Aes128)
 }
 

@@ -105,8 +105,9 @@ impl Footage {
 
     fn segment(&self) -> Segment {
         let file = |path: &str| Reference { uri: path.to_owned(), path: path.to_owned() };
+        let keys = |keys: &[Key]| keys.iter().cloned().map(Arc::new).collect();
         let map = |map: &KeptMap| {
-            Arc::new(Map { file: file(&map.path), range: None, keys: map.keys.clone().into() })
+            Arc::new(Map { file: file(&map.path), range: None, keys: keys(&map.keys) })
         };
         Segment {
             file: file(&self.path),
@@ -116,7 +117,7 @@ impl Footage {
             discontinuity: self.breaks,
             gap: false,
             map: self.map.as_ref().map(map),
-            keys: self.keys.clone().into(),
+            keys: keys(&self.keys),
             date: Some(self.at),
         }
     }

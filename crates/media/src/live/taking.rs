@@ -11,6 +11,7 @@
 //! segment, which a clip changes.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use model::limits;
 use queue::Commit;
@@ -93,7 +94,7 @@ impl<'a> Taking<'a> {
     /// Takes the keys of what has this number.
     pub(super) async fn keys(
         &mut self,
-        keys: &[Key],
+        keys: &[Arc<Key>],
         sequence: Option<u64>,
     ) -> Result<Vec<Key>, Missed> {
         let mut kept = Vec::with_capacity(keys.len());
@@ -106,7 +107,7 @@ impl<'a> Taking<'a> {
                 KeyPlace::Inside(file) => KeyPlace::Elsewhere(file.path.clone()),
                 KeyPlace::Elsewhere(url) => KeyPlace::Elsewhere(url.clone()),
             };
-            kept.push(Key { place, iv: key.iv_of(sequence), ..key.clone() });
+            kept.push(Key { place, iv: key.iv_of(sequence), ..Key::clone(key) });
         }
         Ok(kept)
     }

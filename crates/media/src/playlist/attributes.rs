@@ -1,9 +1,12 @@
 //! The attribute list of a tag: `NAME=VALUE,NAME="text, with commas"` (RFC 8216, 4.2).
 //!
 //! Names may stand once only: players differ in which of two they take, and a reference that was
-//! checked must be the one that is followed. Values are texts; who asks for one knows what it is.
+//! checked must be the one that is followed. A list of more attributes than any writer gives is none.
+//! Values are texts; who asks for one knows what it is.
 
 use std::ops::Range;
+
+use model::limits;
 
 /// The attributes of one tag, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +25,7 @@ struct Attribute<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// Reads a list; none: it is none, or names something twice.
+    /// Reads a list; none: it is none, names something twice, or has too many attributes.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let mut found: Vec<Attribute<'_>> = Vec::new();
@@ -31,7 +34,8 @@ impl<'a> Attributes<'a> {
             let (name, behind) = rest.split_once('=')?;
             let name = name.trim();
             let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
-            if name.is_empty()
+            if found.len() >= limits::PLAYLIST_ATTRIBUTES_MAX
+                || name.is_empty()
                 || !name.bytes().all(is_name)
                 || found.iter().any(|other| other.name == name)
             {

@@ -59,6 +59,16 @@ impl Key {
         }
     }
 
+    /// How long its texts are together.
+    pub(super) fn bytes(&self) -> usize {
+        let (KeyPlace::Inside(Reference { uri, .. }) | KeyPlace::Elsewhere(uri)) = &self.place;
+        let method = match &self.method {
+            Method::Aes128 => 0,
+            Method::Samples(name) => name.len(),
+        };
+        method + uri.len() + self.format.len() + self.versions.as_ref().map_or(0, String::len)
+    }
+
     /// The IV of what is encrypted with it: what it says, or else the number of the segment. None: that
     /// is not said here, because other formats carry it with the licence and a map has no number.
     pub(crate) fn iv_of(&self, sequence: Option<u64>) -> Option<[u8; 16]> {

@@ -50,7 +50,7 @@ struct Reader<R> {
     awaits_variant: Option<(u64, Option<String>)>,
     next: Next,
     map: Option<Arc<Map>>,
-    keys: Arc<[Key]>,
+    keys: Arc<[Arc<Key>]>,
 }
 
 /// What was said of the next segment.
@@ -171,7 +171,7 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
             "EXT-X-KEY" => {
                 self.begin_media()?;
                 let key = self.key(name, value)?;
-                self.enforce(key);
+                self.enforce(key)?;
             }
             "EXT-X-MAP" => {
                 self.begin_media()?;
@@ -287,14 +287,20 @@ impl<R: Fn(&str) -> Result<String, PathError>> Reader<R> {
     }
 
     /// Puts a key in force beside those of other formats; none ends them all.
-    fn enforce(&mut self, key: Option<Key>) {
-        self.keys = match key {
-            Some(key) => {
-                let others = self.keys.iter().filter(|other| other.format != key.format).cloned();
-                others.chain([key.clone()]).collect()
-            }
-            None => Arc::new([]),
+    fn enforce(&mut self, key: Option<Key>) -> Result<(), Problem> {
+        let Some(key) = key else {
+            self.keys = Arc::new([]);
+            return Ok(());
         };
+        let others = self.keys.iter().filter(|other| other.format != key.format);
+        let mut keys: Vec<Arc<Key>> = others.cloned().collect();
+        keys.push(Arc::new(key));
+        let bytes: usize = keys.iter().map(|key| key.bytes()).sum();
+        if keys.len() > limits::PLAYLIST_KEYS_MAX || bytes > limits::PLAYLIST_KEYS_BYTES_MAX {
+            return Err(Problem::TooManyKeys);
+        }
+        self.keys = keys.into();
+        Ok(())
     }
 
     fn resolved(&self, uri: &str) -> Result<Reference, Problem> {

@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::{
-    ByteRange, KeyPlace, MasterPlaylist, MediaPlaylist, Method, PathError, Playlist, Problem,
+    ByteRange, Key, KeyPlace, MasterPlaylist, MediaPlaylist, Method, PathError, Playlist, Problem,
     parse, path, rewrite, with_reference,
 };
 
@@ -175,6 +176,50 @@ fn what_is_no_playlist_is_refused_with_its_line() {
     assert_eq!(shown, "line 3: /a: it is an absolute path; only relative paths may be named");
     let nothing = read("#EXTM3U\n").unwrap();
     assert!(nothing.files().is_empty());
+}
+
+/// Each key is carried along with all that are in force beside it, for every segment that follows.
+#[test]
+fn keys_in_force_are_few() {
+    let key = |format: usize, uri: &str| {
+        format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{uri}\",KEYFORMAT=\"{format}\"\n")
+    };
+    let segment = "#EXTINF:1,\na.ts\n";
+    let keys =
+        |count| (0..count).map(|format| key(format, "skd://a") + segment).collect::<String>();
+    let most = format!("#EXTM3U\n{}", keys(16));
+    assert_eq!(media(&most).segments[15].keys.len(), 16);
+    let replaced = media(&format!("{most}{}{segment}", key(3, "skd://b")));
+    let [.., before, last] = &replaced.segments[..] else { panic!() };
+    assert_eq!(last.keys.len(), 16);
+    let same = |key: &Arc<Key>| before.keys.iter().any(|other| Arc::ptr_eq(key, other));
+    assert_eq!(last.keys.iter().filter(|key| same(key)).count(), 15, "they are kept once only");
+    let anew = format!("{most}#EXT-X-KEY:METHOD=NONE\n{}{segment}", key(16, "skd://a"));
+    assert_eq!(media(&anew).segments[16].keys.len(), 1);
+    let error = read(&format!("#EXTM3U\n{}", keys(17))).unwrap_err();
+    assert_eq!((error.line, error.problem), (3 * 16 + 2, Problem::TooManyKeys));
+    // and short, because each may be stated again for each segment
+    let long = |bytes| format!("skd://{}", "a".repeat(bytes));
+    let two = |bytes| format!("#EXTM3U\n{}{}{segment}", key(0, &long(9_000)), key(1, &long(bytes)));
+    assert_eq!(media(&two(7_000)).segments[0].keys.len(), 2);
+    let error = read(&two(8_000)).unwrap_err();
+    assert_eq!((error.line, error.problem), (3, Problem::TooManyKeys));
+}
+
+#[test]
+fn a_tag_with_very_many_attributes_names_nothing() {
+    let tag = |name: &str, count: usize| {
+        let others: Vec<String> = (1..count).map(|nth| format!(",A{nth}=1")).collect();
+        format!("{name}:URI=\"a.m3u8\"{}", others.concat())
+    };
+    assert_eq!(master(&format!("#EXTM3U\n{}\n", tag("#EXT-X-MEDIA", 64))).playlists.len(), 1);
+    let error = read(&format!("#EXTM3U\n{}\n", tag("#EXT-X-MEDIA", 65))).unwrap_err();
+    assert_eq!(error.problem, Problem::Attributes("#EXT-X-MEDIA".to_owned()));
+    // who checks, signs and exchanges references sees the same ones
+    let signed = |count| with_reference(&tag("#EXT-X-NEW", count), |uri| format!("{uri}?signed"));
+    assert_eq!((signed(64).is_some(), signed(65)), (true, None));
+    let files = |count| media(&format!("#EXTM3U\n{}\n", tag("#EXT-X-NEW", count))).others.len();
+    assert_eq!((files(64), files(65)), (1, 0));
 }
 
 #[test]

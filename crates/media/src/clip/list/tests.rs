@@ -54,7 +54,7 @@ fn effective(list: &MediaPlaylist, range: Range<usize>, prefix: &str) -> Vec<Eff
     };
     let of = |index: usize| {
         let segment = &list.segments[index];
-        let named = |key_: &Key| key(key_, prefix, Some(list.sequence_of(index)));
+        let named = |key_: &Arc<Key>| key(key_, prefix, Some(list.sequence_of(index)));
         Effective {
             file: format!("{prefix}{}", segment.file.path),
             range: segment.range,
@@ -72,7 +72,7 @@ fn effective(list: &MediaPlaylist, range: Range<usize>, prefix: &str) -> Vec<Eff
     range.map(of).collect()
 }
 
-fn keys() -> impl Strategy<Value = Arc<[Key]>> {
+fn keys() -> impl Strategy<Value = Arc<[Arc<Key>]>> {
     let name = prop::sample::select(vec!["k/1.key", "k/2.key", "a b.key"]);
     let place = prop_oneof![
         name.prop_map(|name| KeyPlace::Inside(file(name))),
@@ -95,7 +95,7 @@ fn keys() -> impl Strategy<Value = Arc<[Key]>> {
         iv: None,
     });
     (prop::option::of(plain), prop::option::weighted(0.3, licence))
-        .prop_map(|(plain, licence)| plain.into_iter().chain(licence).collect())
+        .prop_map(|(plain, licence)| plain.into_iter().chain(licence).map(Arc::new).collect())
 }
 
 fn range() -> impl Strategy<Value = Option<ByteRange>> {

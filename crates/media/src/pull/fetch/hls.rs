@@ -22,7 +22,7 @@ use url::Url;
 use super::sink::Sink;
 use super::{Failure, FailureCode, Fetcher, Stop, What};
 use crate::place;
-use crate::playlist::{self, Key, MediaPlaylist, PathError, Playlist, Problem};
+use crate::playlist::{self, MediaPlaylist, PathError, Playlist, Problem};
 use crate::record::{self, Object};
 
 /// Extensions that files may keep; all others are served as mere bytes anyway.
@@ -258,7 +258,7 @@ fn kept_apart(media: &MediaPlaylist) -> HashSet<String> {
         segment.keys.iter().chain(of_map)
     });
     let apart = of_segments.filter(|key| !key.format.eq_ignore_ascii_case("identity"));
-    apart.filter_map(Key::file).map(|reference| reference.path.clone()).collect()
+    apart.filter_map(|key| key.file()).map(|reference| reference.path.clone()).collect()
 }
 
 /// What the files of a pull are told apart by: a URL, and the file that it is fetched for, because a

@@ -290,9 +290,11 @@ pub const TASKS_OPEN_MAX: usize = 10_000;
 pub const TASKS_WINDOW: usize = 100;
 /// Characters of SessionId (documented).
 pub const SESSION_ID_CHARS_MAX: usize = 50;
-/// Bytes of MediaUrl and CoverUrl: what proxies and servers take without complaint.
+/// Bytes of MediaUrl and CoverUrl, and of every URL that a playlist leads to: what proxies and servers take
+/// without complaint.
 pub const PULL_URL_BYTES_MAX: usize = 2_048;
-/// Pulls under way at once, in all: each holds a few MB of memory and a share of the line.
+/// Pulls under way at once, in all: each holds a share of the line and a few MB of memory, or, of the largest
+/// playlists, some 80 MB: their texts, the URLs of 10,000 files, and what is made of the one that is read.
 pub const PULLS_MAX: usize = 8;
 /// Pulls under way for one application.
 pub const PULLS_PER_APPLICATION_MAX: usize = 4;

@@ -74,8 +74,11 @@ impl Place {
             Self::Web(_) => {
                 let url = Url::parse(base).and_then(|base| base.join(reference));
                 let url = url.map_err(|_no_url| PathError::Characters)?;
-                let is_followed = matches!(url.scheme(), "http" | "https");
-                is_followed.then(|| url.into()).ok_or(PathError::Scheme)
+                if !matches!(url.scheme(), "http" | "https") {
+                    return Err(PathError::Scheme);
+                }
+                let is_short = url.as_str().len() <= limits::PULL_URL_BYTES_MAX;
+                is_short.then(|| url.into()).ok_or(PathError::TooLong)
             }
             Self::File(_) => path::inside(path::directory(base), reference),
         }
@@ -98,6 +101,10 @@ impl<'a> Reader<'a> {
         let mut body = self.open(at, None, max).await?;
         // a redirect says where the files are, too
         let base = match &body.pieces {
+            Pieces::Web(download) if download.url.as_str().len() > limits::PULL_URL_BYTES_MAX => {
+                let (named, max) = (bare(at), limits::PULL_URL_BYTES_MAX);
+                return Err(format!("{named}: it was found at a URL of more than {max} bytes"));
+            }
             Pieces::Web(download) => download.url.to_string(),
             Pieces::File(_) => at.to_owned(),
         };

@@ -5,6 +5,7 @@
 //! agree: percent-decoded, without query and fragment, without `.` and `..`. Whatever could lead out
 //! of the tree is refused. Deliberately absent: reading; nothing here looks whether a file is there.
 
+use model::limits;
 use percent_encoding::percent_decode_str;
 
 /// Why a reference is refused.
@@ -19,6 +20,9 @@ pub enum PathError {
     /// It has a scheme that is not followed.
     #[error("it is a URL of another kind than http and https")]
     Scheme,
+    /// It leads to a URL that is not asked for.
+    #[error("it is a URL of more than {} bytes", limits::PULL_URL_BYTES_MAX)]
+    TooLong,
     /// It begins at the root.
     #[error("it is an absolute path; only relative paths may be named")]
     Absolute,

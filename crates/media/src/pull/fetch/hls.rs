@@ -40,8 +40,8 @@ struct Text {
     text: String,
 }
 
-/// A playlist as it was read. Its paths are the digests of URLs, so that a long base does not make
-/// every reference long.
+/// A playlist as it was read. Its paths are the digests of URLs, so that each URL is held once, however
+/// often it is named.
 struct Read {
     playlist: Playlist,
     urls: HashMap<String, String>,
@@ -57,17 +57,18 @@ struct Variant {
 }
 
 /// The files to be fetched: what they are called here, and where they are.
-#[derive(Default)]
 struct Plan {
     files: Vec<(String, String)>,
     seen: HashSet<String>,
+    /// How many there may be.
+    max: u64,
 }
 
 impl Fetcher<'_> {
     /// Fetches a playlist and everything that it names.
     pub(super) async fn hls(&self, url: &Url) -> Result<(), Stop> {
         let top = self.playlist(url, What::Media).await?;
-        let mut plan = Plan::default();
+        let mut plan = Plan { files: Vec::new(), seen: HashSet::new(), max: self.files_max() };
         let read = self.read(&top, What::Media).await?;
         match &read.playlist {
             Playlist::Media(media) => {
@@ -113,7 +114,6 @@ impl Fetcher<'_> {
     }
 
     async fn segments(&self, plan: &Plan) -> Result<(), Stop> {
-        self.check_count(plan.files.len())?;
         let count = u64::try_from(plan.files.len()).unwrap_or(u64::MAX);
         self.files.store(count, Ordering::Relaxed);
         let mut rest = plan.files.iter();
@@ -141,6 +141,10 @@ impl Fetcher<'_> {
         let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
         let max = max.min(TEXTS_MAX.saturating_sub(self.texts.load(Ordering::Relaxed)));
         let url = self.fill(&mut sink, (url, what), max).await?;
+        if url.as_str().len() > limits::PULL_URL_BYTES_MAX {
+            let max = limits::PULL_URL_BYTES_MAX;
+            return Err(bad(what, format!("it was found at a URL of more than {max} bytes")));
+        }
         self.texts.fetch_add(sink.size(), Ordering::Relaxed);
         let text = String::from_utf8(sink.into_text());
         let text = text.map_err(|_not_text| bad(what, "it is no playlist: it is not UTF-8"))?;
@@ -173,20 +177,12 @@ impl Fetcher<'_> {
             }
             bad(what, error)
         })?;
-        self.check_count(read.urls.len())?;
+        check_count(read.urls.len(), self.files_max())?;
         Ok(read)
     }
 
     fn files_max(&self) -> u64 {
         self.library.settings.session_objects_max
-    }
-
-    fn check_count(&self, count: usize) -> Result<(), Stop> {
-        let max = self.files_max();
-        if u64::try_from(count).map_or(true, |count| count > max) {
-            return Err(bad(What::Media, format!("it names more than {max} files")));
-        }
-        Ok(())
     }
 
     /// Stores a playlist, instead of one that was stored before a restart.
@@ -232,10 +228,18 @@ impl Plan {
                 && self.seen.insert(digest.to_owned())
             {
                 self.files.push((local(digest, url), url.clone()));
+                check_count(self.files.len(), self.max)?;
             }
         }
         Ok(apart)
     }
+}
+
+fn check_count(count: usize, max: u64) -> Result<(), Stop> {
+    if u64::try_from(count).map_or(true, |count| count > max) {
+        return Err(bad(What::Media, format!("it names more than {max} files")));
+    }
+    Ok(())
 }
 
 /// The URL that a reference means.
@@ -248,6 +252,9 @@ fn resolved(base: &Url, reference: &str) -> Result<String, PathError> {
         return Err(PathError::Url);
     }
     url.set_fragment(None);
+    if url.as_str().len() > limits::PULL_URL_BYTES_MAX {
+        return Err(PathError::TooLong);
+    }
     Ok(url.into())
 }
 

@@ -7,9 +7,10 @@ use model::limits;
 use tokio::task::JoinSet;
 
 use super::kinds::{insert, list};
-use super::{Encoder, clip, look, recorder, register, span, state, stretches};
+use super::{Encoder, answer, clip, look, recorder, register, span, state, stretches};
 use crate::clips::plays;
 use crate::pull::bed;
+use crate::pull::source::{Source, redirect};
 use crate::world::{APP, World, application};
 
 /// A year in seconds.
@@ -162,6 +163,34 @@ async fn an_encoder_that_begins_anew_is_asked_for_its_map_again() {
     let meta = made.meta.unwrap();
     assert_eq!((meta.width, meta.height), (64, 36), "the map of the second picture");
     assert_eq!(world.object_files().len(), 4 + 2);
+}
+
+/// Every reference becomes a URL, so a long one would be kept for each.
+#[tokio::test]
+async fn long_urls_are_refused() {
+    let long = "a".repeat(2_048);
+    let encoder = Encoder::new("index.m3u8");
+    insert(&encoder, "/live/index.m3u8", format!("#EXTM3U\n#EXTINF:1,\n{long}.ts\n"));
+    insert(&encoder, &format!("/{long}.m3u8"), "#EXTM3U\n#EXTINF:1,\n/a.ts\n");
+    let to = format!("/{long}.m3u8");
+    let shown = Arc::clone(&encoder.shown);
+    let source = Source::start(move |asked, _| match asked.path.as_str() {
+        "/moved.m3u8" => redirect(&to),
+        _ => answer(&shown, asked),
+    })
+    .await;
+    let world = world().await;
+    let worker = recorder(&world);
+    for (path, why) in [
+        ("/live/index.m3u8", "a: it is a URL of more than 2048 bytes"),
+        ("/moved.m3u8", "/moved.m3u8: it was found at a URL of more than 2048 bytes"),
+    ] {
+        register(&world, &source.url(path)).await.unwrap();
+        look(&world, &worker).await;
+        let (_state, reason) = state(&world).await;
+        assert!(reason.ends_with(why), "{reason}");
+    }
+    source.stop().await;
 }
 
 /// What a stream is told of an address that is not open to it names the setting that opens it.

@@ -263,6 +263,43 @@ async fn playlists_that_name_too_much() {
     fails(&[("/i.m3u8", &long)], "it is too large; at most 4194304 bytes may come").await;
 }
 
+/// No playlist is read that cannot belong to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn variants_that_name_too_much_together() {
+    let source = Source::start(|asked, _| match asked.path.as_str() {
+        "/i.m3u8" => file(list_of(3).replace("INF:1,", "-X-STREAM-INF:BANDWIDTH=1").as_bytes()),
+        path => file(list_of(6_000).replace(".ts", &path.replace('/', "-")).as_bytes()),
+    })
+    .await;
+    let bed = Bed::new().await;
+    let done = bed.pull(&request(source.url("/i.m3u8"))).await;
+    assert_eq!(done["ErrCode"], 60_000, "{done}");
+    assert!(done["Message"].as_str().unwrap().contains("more than 10000 files"), "{done}");
+    assert_eq!(source.asked().len(), 3, "{:?}", source.paths());
+    bed.keeps(0).await;
+    source.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn playlists_with_long_urls() {
+    let long = "a".repeat(2_048);
+    let segment = format!("#EXTM3U\n#EXTINF:1,\n{long}.ts\n");
+    fails(&[("/i.m3u8", &segment)], "a: it is a URL of more than 2048 bytes").await;
+    let source = Source::start(move |asked, _| match asked.path.as_str() {
+        "/i.m3u8" => redirect(&format!("/{long}/i.m3u8")),
+        _ => file(list_of(1).as_bytes()),
+    })
+    .await;
+    let bed = Bed::new().await;
+    let done = bed.pull(&request(source.url("/i.m3u8"))).await;
+    assert_eq!(done["ErrCode"], 60_000, "{done}");
+    let why = "MediaUrl: it was found at a URL of more than 2048 bytes";
+    assert!(done["Message"].as_str().unwrap().contains(why), "{done}");
+    assert_eq!(source.asked().len(), 2);
+    bed.keeps(0).await;
+    source.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn playlists_that_lead_elsewhere() {
     let inside = "#EXTM3U\n#EXTINF:1,\nhttp://169.254.169.254/latest/meta-data/\n";

@@ -227,7 +227,15 @@ impl MediaPlaylist {
     /// What [`Playlist::files`] tells.
     pub fn files(&self) -> Vec<&str> {
         let mut files = Files::default();
-        self.collect(&mut files);
+        self.collect_needed(&mut files);
+        files.add(&self.others);
+        files.distinct
+    }
+
+    /// The same of its segments alone, with their maps and keys: what a player needs.
+    pub(crate) fn needed(&self) -> Vec<&str> {
+        let mut files = Files::default();
+        self.collect_needed(&mut files);
         files.distinct
     }
 
@@ -242,7 +250,7 @@ impl MediaPlaylist {
         self.media_sequence.saturating_add(u64::try_from(index).unwrap_or(u64::MAX))
     }
 
-    fn collect<'a>(&'a self, files: &mut Files<'a>) {
+    fn collect_needed<'a>(&'a self, files: &mut Files<'a>) {
         for segment in &self.segments {
             files.add(segment.keys.iter().filter_map(|key| key.file()));
             if let Some(map) = &segment.map {
@@ -253,7 +261,6 @@ impl MediaPlaylist {
                 files.add([&segment.file]);
             }
         }
-        files.add(&self.others);
     }
 }
 

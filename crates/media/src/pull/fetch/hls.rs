@@ -221,10 +221,8 @@ impl Plan {
             return Err(bad(what, "it names no segment"));
         }
         let apart = kept_apart(media);
-        let others: HashSet<&str> = media.others.iter().map(|reference| &*reference.path).collect();
-        for digest in media.files() {
-            let wanted = !apart.contains(digest) && !others.contains(digest);
-            if let Some(url) = urls.get(digest).filter(|_| wanted)
+        for digest in media.needed() {
+            if let Some(url) = urls.get(digest).filter(|_| !apart.contains(digest))
                 && self.seen.insert(digest.to_owned())
             {
                 self.files.push((local(digest, url), url.clone()));

@@ -103,6 +103,29 @@ async fn a_playlist_comes_with_everything_that_it_names() {
     source.stop().await;
 }
 
+/// Parts of segments that are still written may be ranges of the file that the segments are ranges of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_a_part_too_comes_along() {
+    let list = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PART-INF:PART-TARGET=1\n\
+        #EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"3@0\"\n\
+        #EXT-X-PART:DURATION=1,URI=\"all.mp4\",BYTERANGE=\"3@3\"\n\
+        #EXTINF:4,\n#EXT-X-BYTERANGE:7@3\nall.mp4\n\
+        #EXT-X-PART:DURATION=1,URI=\"alone.mp4\"\n\
+        #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"all.mp4\",BYTERANGE-START=10\n";
+    let source = site(&[("/i.m3u8", list), ("/all.mp4", "mapsegment")]).await;
+    let bed = Bed::new().await;
+    let done = bed.pull(&request(source.url("/i.m3u8"))).await;
+    assert_eq!(done["ErrCode"], 0, "{done}");
+    let all = stored(&bed, &done).await;
+    let (read, text) = named(&all, &top(&done));
+    let [name] = read.files()[..] else { panic!("{text}") };
+    assert_eq!(all[name], b"mapsegment");
+    assert!(!text.contains("EXT-X-P"), "{text}");
+    assert_eq!(source.paths(), ["/i.m3u8", "/all.mp4"]);
+    bed.keeps(2).await;
+    source.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_playlist_comes_with_its_variants() {
     let variant = |segment: &str| {

@@ -300,6 +300,9 @@ pub const PULLS_MAX: usize = 8;
 pub const PULLS_PER_APPLICATION_MAX: usize = 4;
 /// Bytes of one pull, all its files together.
 pub const PULL_BYTES_MAX: u64 = 100 * 1024 * 1024 * 1024;
+/// Bytes of all playlists of one pull, which are in memory together: four of the largest, where those
+/// of a film in ten variants have some 1 MB.
+pub const PULL_PLAYLISTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How long one pull may take, in ms: 100 GB at 40 Mbit/s.
 pub const PULL_MS: u64 = 6 * 3600 * 1000;
 /// Bytes of a cover.

@@ -3,8 +3,8 @@
 //!
 //! A file is called after the digest of its URL and of the FileId that it belongs to, so names never
 //! lead anywhere, two pulls into one directory never meet, and after a restart what is there is found
-//! again. The playlist itself is stored last: where it is, all of it is. What is
-//! stored is a recording, whatever the source is: it ends where the playlist ended when it was fetched.
+//! again. The playlist itself is stored last: where it is, all of it is. What is stored is a recording,
+//! whatever the source is: it ends where the playlist ended when it was fetched.
 //!
 //! A key with a format of its own is left where it is, because only a player can ask its server.
 //! Deliberately absent: playlists of playlists of playlists, which HLS does not know.
@@ -30,8 +30,6 @@ const EXTENSIONS: [&str; 18] = [
     "ts", "m4s", "mp4", "m4v", "m4a", "aac", "mp3", "ac3", "ec3", "cmfv", "cmfa", "cmft", "vtt",
     "webvtt", "key", "jpg", "jpeg", "png",
 ];
-/// Bytes of all playlists of one pull, which are in memory together.
-const TEXTS_MAX: u64 = 16 * 1024 * 1024;
 
 /// A playlist as it came.
 struct Text {
@@ -139,7 +137,9 @@ impl Fetcher<'_> {
     async fn playlist(&self, url: &Url, what: What<'_>) -> Result<Text, Stop> {
         let mut sink = Sink::text(self.library);
         let max = u64::try_from(limits::PLAYLIST_BYTES_MAX).unwrap_or(u64::MAX);
-        let max = max.min(TEXTS_MAX.saturating_sub(self.texts.load(Ordering::Relaxed)));
+        let max = max.min(
+            limits::PULL_PLAYLISTS_BYTES_MAX.saturating_sub(self.texts.load(Ordering::Relaxed)),
+        );
         let url = self.fill(&mut sink, (url, what), max).await?;
         if url.as_str().len() > limits::PULL_URL_BYTES_MAX {
             let max = limits::PULL_URL_BYTES_MAX;

@@ -109,7 +109,8 @@ fn signature<'a>(
 }
 
 /// A playlist or manifest in which everything is signed. It is made for this request, so there are no parts of
-/// it and nothing to compare it with; one that cannot be read is served as it is.
+/// it and nothing to compare it with. One that is too long to look into, and a DASH manifest that cannot be
+/// read, is served as it is.
 async fn signed_manifest(
     library: &Library,
     served: &Served,
@@ -131,7 +132,7 @@ async fn signed_manifest(
     }
     let text = String::from_utf8_lossy(&bytes);
     let text = if is_dash(&served.key) {
-        match playlist::sign_dash(&text, signed) {
+        match playlist::sign_dash(&text, signed, &served.directory) {
             Ok(text) => text,
             Err(error) => {
                 tracing::debug!(%error, "a manifest is served without signatures");
@@ -139,7 +140,7 @@ async fn signed_manifest(
             }
         }
     } else {
-        playlist::sign(&text, signed)
+        playlist::sign(&text, signed, &served.directory)
     };
     let mut response = plain(StatusCode::OK);
     insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));

@@ -75,7 +75,7 @@ pub use incoming::{Incoming, Stored};
 pub use library::{Library, LibraryParts, Served};
 pub use live::Recorder;
 pub use objects::{BucketError, ObjectCounts, ObjectReader, Objects, S3, S3Error, Trouble};
-pub use place::{KEY_BYTES_MAX, is_region};
+pub use place::{KEY_BYTES_MAX, is_region, is_within};
 pub use pull::{PullCounts, PullSettings, PullUploadError, Puller};
 pub use record::{About, Object, RecordError, Session};
 pub use session::{Applied, Grant};

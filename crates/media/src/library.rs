@@ -88,6 +88,8 @@ pub struct Library {
 pub struct Served {
     /// Its key.
     pub key: String,
+    /// The directory of the media, where what belongs to it lies; of what is no media's, that of the key.
+    pub directory: String,
     /// What is known of it.
     pub object: Object,
     /// Whether ForbidMediaDistribution keeps it from being served.
@@ -99,14 +101,21 @@ pub struct Served {
 impl Served {
     /// What is in the store, open to everybody.
     pub(crate) fn stored(key: &str, object: Object) -> Self {
-        Self { key: key.to_owned(), object, forbidden: false, text: None }
+        let directory = place::parent(key).to_owned();
+        Self { key: key.to_owned(), directory, object, forbidden: false, text: None }
     }
 
     /// An object of a media; none: after DeleteParts, clips may hold what is served to nobody.
     pub(crate) fn of(media: &Media, key: &str, object: Object) -> Option<Self> {
         let is_shown = media.original.is_some() || media.attached().any(|attached| attached == key);
         let forbidden = media.forbidden;
-        is_shown.then(|| Self { forbidden, ..Self::stored(key, object) })
+        is_shown
+            .then(|| Self { forbidden, ..Self::stored(key, object).of_directory(&media.directory) })
+    }
+
+    /// The same as a file of the media in that directory.
+    pub(crate) fn of_directory(self, directory: &str) -> Self {
+        Self { directory: directory.to_owned(), ..self }
     }
 }
 

@@ -235,7 +235,9 @@ impl Library {
         }
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
         match object {
-            Some((object, _)) => Ok(Some(Served::stored(key, object))),
+            Some((object, _)) => {
+                Ok(Some(Served::stored(key, object).of_directory(&stream.directory)))
+            }
             None => self.live_clip_at(app, &stream, key).await,
         }
     }

@@ -55,7 +55,7 @@ pub(crate) fn is_key(text: &str) -> bool {
 }
 
 /// Whether a key names something under a directory; the empty one holds everything.
-pub(crate) fn is_within(key: &str, directory: &str) -> bool {
+pub fn is_within(key: &str, directory: &str) -> bool {
     is_key(key) && relative(key, directory).is_some()
 }
 

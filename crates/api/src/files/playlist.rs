@@ -5,12 +5,14 @@
 //! get one, in the answer and nowhere else. Each is signed for its own directory, which may lie below. A
 //! preview (`exper`) ends where its seconds are up; what it names may be had whole.
 //!
-//! Whoever uploads a playlist must not be given signatures for what is none of theirs: what a tag names is
-//! what was checked when the playlist was uploaded ([`playlist::with_reference`]), and whole paths and URLs
-//! (a key may be named by any) and what climbs out of the bucket are left as they are.
+//! Whoever uploads a playlist must not be given signatures for what is none of theirs. Nothing of what was
+//! checked when it came is relied on, for one that could not be read, or lies beside the media's own, was
+//! not checked at all: a name is signed only if it leads to somewhere in the directory of the playlist's own
+//! media. Whole paths and URLs, and what leads out of that directory, are left as they are. In tags, what
+//! [`playlist::with_reference`] finds is signed, and nothing else.
 //!
-//! Deliberately absent: checking what a playlist says. What else is named in one that was uploaded is a
-//! relative path.
+//! Deliberately absent: checking what a playlist says, and looking whose each file is. Where an application
+//! names its files by path and puts media below one another's directories, they are signed for one another.
 
 use media::manifest::{self, ManifestError};
 use media::playlist;
@@ -22,9 +24,9 @@ const COMMENT: char = '#';
 const LENGTH: &str = "#EXTINF:";
 const END: &str = "#EXT-X-ENDLIST\n";
 
-/// The text with everything in it signed.
-pub(super) fn sign(text: &str, signed: &Signed<'_>) -> String {
-    let names = Names { signed, whole: signed.hotlink.whole() };
+/// The text with everything in it signed that lies in `media`, the directory of its media.
+pub(super) fn sign(text: &str, signed: &Signed<'_>, media: &str) -> String {
+    let names = Names { signed, media, whole: signed.hotlink.whole() };
     let preview: Option<f64> = signed.hotlink.preview().parse().ok().filter(|s| *s > 0.0);
     let (mut played, mut length) = (0.0, 0.0);
     let mut out = String::with_capacity(text.len() * 2);
@@ -58,13 +60,19 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>) -> String {
 }
 
 /// The same of a DASH manifest. It names patterns, each of which is signed for the directory that it leads to.
-pub(super) fn sign_dash(mpd: &str, signed: &Signed<'_>) -> Result<String, ManifestError> {
-    let names = Names { signed, whole: signed.hotlink.whole() };
+pub(super) fn sign_dash(
+    mpd: &str,
+    signed: &Signed<'_>,
+    media: &str,
+) -> Result<String, ManifestError> {
+    let names = Names { signed, media, whole: signed.hotlink.whole() };
     manifest::with_queries(mpd, |name| names.query(name.split(['?', '#']).next()?))
 }
 
 struct Names<'a> {
     signed: &'a Signed<'a>,
+    /// The directory of the media in its bucket, without slashes at the ends.
+    media: &'a str,
     whole: Hotlink,
 }
 
@@ -87,17 +95,13 @@ impl Names<'_> {
         Some(hotlink.of(self.signed.key, directory).query())
     }
 
-    /// The path that a name leads to in the playlist's own bucket; none: it leads elsewhere.
+    /// The path that a name leads to within the media's own directory; none: it leads elsewhere.
     fn path(&self, name: &str) -> Option<String> {
-        self.path_here(name).filter(|path| path.starts_with(self.bucket()))
-    }
-
-    /// The beginning of all paths of the bucket, with a slash at both ends.
-    fn bucket(&self) -> &str {
-        let directory = self.signed.directory;
-        let behind = directory.get(super::PREFIX.len()..).unwrap_or_default();
-        let end = behind.find('/').map_or(directory.len(), |at| super::PREFIX.len() + at + 1);
-        directory.get(..end).unwrap_or(directory)
+        self.path_here(name).filter(|path| {
+            // decoded, as it will be looked up: a slash or dots in disguise must not lead out either
+            let key = super::place(path);
+            key.is_some_and(|(_, key)| media::is_within(&key, self.media))
+        })
     }
 
     /// The path that a relative name leads to.
@@ -127,12 +131,13 @@ mod tests {
 
     const KEY: &str = "24FEQmTzro4V5u3D5epW";
     const DIR: &str = "/media/b-1/d/e/";
+    const MEDIA: &str = "d/e";
 
     /// The playlist that a signed address gets, with every query cut off after it was checked.
     fn signed(text: &str, more: &str) -> String {
         let hotlink = Hotlink::parse(&format!("t=5a71afc0&us=x&sign=0{more}")).unwrap();
         let signed = Signed { key: KEY, directory: DIR, hotlink };
-        sign(text, &signed)
+        sign(text, &signed, MEDIA)
     }
 
     fn query(line: &str) -> Hotlink {
@@ -142,17 +147,17 @@ mod tests {
     #[test]
     fn every_name_is_signed_for_its_directory() {
         let text = "#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI=\"k.key\",IV=0x1\n#EXT-X-MAP:URI=\"i.mp4?v=1\"\n\
-                    #EXTINF:4,\na%20b/0.ts\n#EXTINF:4,\n../f/1.ts\n\nhttp://h:1/media/b-1/d/e/2.ts\n\
+                    #EXTINF:4,\na%20b/0.ts\n#EXTINF:4,\nf/../f/1.ts\n\nhttp://h:1/media/b-1/d/e/2.ts\n\
                     https://cdn.example/3.ts\n/other/4.ts\nvariant.m3u8#x";
         let out = signed(text, "");
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines.len(), text.lines().count());
-        assert!(out.starts_with("#EXTM3U\r\n") && lines[6].starts_with("../f/1.ts?"));
+        assert!(out.starts_with("#EXTM3U\r\n") && lines[6].starts_with("f/../f/1.ts?"));
         let key = lines[1].split_once("URI=\"").unwrap().1.split_once('"').unwrap();
         assert!(query(key.0).verify(KEY, DIR) && key.1 == ",IV=0x1", "{}", lines[1]);
         assert!(lines[2].contains("URI=\"i.mp4?v=1&t=5a71afc0&us=x&sign="));
         assert!(query(lines[4]).verify(KEY, "/media/b-1/d/e/a%20b/"), "{}", lines[4]);
-        assert!(query(lines[6]).verify(KEY, "/media/b-1/d/f/"));
+        assert!(query(lines[6]).verify(KEY, "/media/b-1/d/e/f/"));
         let whole = ["http://h:1/media/b-1/d/e/2.ts", "https://cdn.example/3.ts", "/other/4.ts"];
         assert_eq!(lines[8..11], whole);
         let (variant, fragment) = lines[11].rsplit_once('#').unwrap();
@@ -164,6 +169,34 @@ mod tests {
         let text = "#EXTM3U\n# URI=\"0.ts\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"http://h:1/media/b-2/k/s.mp4\"\n\
                     #EXTINF:4,\n../../../b-2/k/s.mp4\n#EXTINF:4,\n/media/b-2/k/s.mp4\n#EXTINF:4,\n/media/b-10/s.mp4\n";
         assert_eq!(signed(text, ""), text);
+    }
+
+    #[test]
+    fn what_leads_out_of_the_directory_of_its_media_is_not_signed() {
+        let hotlink = Hotlink::parse("t=5a71afc0&us=x&sign=0").unwrap();
+        for (directory, name, within) in [
+            (DIR, "../f/1.ts", false),
+            (DIR, "../ef/1.ts", false),
+            (DIR, "1.ts", true),
+            (DIR, "../e/1.ts", true),
+            (DIR, "%2e%2e/f/1.ts", false),
+            (DIR, "x%2f..%2f..%2ff/1.ts", false),
+            (DIR, "x/../../f/1.m3u8", false),
+            ("/media/b-1/d/e/v0/", "../1.ts", true),
+            ("/media/b-1/d/e/v0/", "../../f/1.ts", false),
+            ("/media/b-1/d/e%2Fv0/", "../1.ts", false),
+            ("/media/b-1/d/e%2Fv0/", "1.ts", true),
+            ("/media/b-1/%64/e/", "1.ts", true),
+        ] {
+            let signed = Signed { key: KEY, directory, hotlink: hotlink.clone() };
+            for (text, mark) in [
+                (format!("#EXTM3U\n#EXTINF:4,\n{name}\n"), "?t="),
+                (format!("#EXTM3U\n#EXT-X-MAP:URI=\"{name}\"\n"), "?t="),
+            ] {
+                let out = sign(&text, &signed, MEDIA);
+                assert_eq!(out.contains(mark), within, "{directory} {name}: {out}");
+            }
+        }
     }
 
     #[test]

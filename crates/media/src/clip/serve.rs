@@ -51,7 +51,9 @@ impl Library {
             let Some(media) = media else { return Ok(None) };
             let at = (object.file, object.at);
             let served = self.part(app, &media, (&base, range), (key, at)).await?;
-            return Ok(served.map(|served| Served { forbidden: media.forbidden, ..served }));
+            let forbidden = media.forbidden;
+            let of_media = |served: Served| served.of_directory(&media.directory);
+            return Ok(served.map(|served| Served { forbidden, ..of_media(served) }));
         }
         let Some(file) = place::file_of(key) else { return Ok(None) };
         let media: Option<(Media, u64)> = self.one(record::media_key(app, file)).await?;
@@ -117,7 +119,8 @@ impl Library {
         let object: Option<(Object, u64)> = self.one(record::object_key(app, &at)).await?;
         // a source that was deleted meanwhile forbids nothing any more
         let forbidden = media.forbidden || source.is_some_and(|(source, _)| source.forbidden);
-        Ok(object.map(|(object, _)| Served { forbidden, ..Served::stored(key, object) }))
+        let of_clip = |object| Served::stored(key, object).of_directory(&media.directory);
+        Ok(object.map(|(object, _)| Served { forbidden, ..of_clip(object) }))
     }
 }
 

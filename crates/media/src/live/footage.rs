@@ -311,7 +311,7 @@ impl Library {
         let range = 0..list.segments.len();
         let text = list::write(&[Run { list: &list, range, place: Box::new(str::to_owned) }]);
         let at = footage.last().map_or(stream.created, Footage::end);
-        Ok(Some(written(key, (stream.file, at), text)))
+        Ok(Some(written(key, (stream.file, at), text).of_directory(&stream.directory)))
     }
 
     /// What one segment tells of the streams.

@@ -13,7 +13,8 @@ Examples:
   callboard live remove camera-1
 
 The playlist must have EXT-X-PROGRAM-DATE-TIME. Of a master playlist the variant of the highest
-BANDWIDTH is recorded that has its sound in itself, for as long as it is there. What is recorded is clipped by LiveRealTimeClip.";
+BANDWIDTH is recorded that has its sound in itself, for as long as it is there. What is recorded is
+clipped by LiveRealTimeClip.";
 
 /// `callboard live`.
 #[derive(Clone, Debug, Args)]

@@ -24,6 +24,7 @@ use crate::error::{Fault, ObjectError, Refusal};
 use crate::library::Library;
 use crate::metadata::{MetaDataError, Original};
 use crate::probe::MetaData;
+use crate::pull::error::unfetched;
 use crate::record::{self, Object};
 use crate::task::Task;
 use crate::writing::Reserved;
@@ -145,6 +146,9 @@ impl<'a> Fetcher<'a> {
         self.bytes.fetch_add(sink.size(), Ordering::Relaxed);
         if !sink.is_whole() {
             self.fill(&mut sink, file, max).await?;
+        } else if Instant::now() >= self.deadline {
+            let (code, late) = (FailureCode::Source, FetchError::TimedOut);
+            return Err(Stop::Failed(Failure::new(code, file.1, unfetched(&late))));
         }
         let (reserved, sums) = sink.finish().await?;
         let object = Object::new(place.file, reserved.name(), &sums, library.now());
@@ -242,9 +246,11 @@ impl<'a> Fetcher<'a> {
             return Err(trouble(&FetchError::TimedOut, what));
         }
         let start = sink.size();
-        let resume = validator.take().filter(|_| start > 0);
+        // kept until the range is refused: an attempt that brings nothing takes nothing away either
+        let resume = validator.clone().filter(|_| start > 0);
         let resume = resume.map(|validator| Resume { start, validator });
         if resume.is_none() {
+            *validator = None;
             self.restart(sink);
         }
         let fetch = Fetch {
@@ -257,16 +263,22 @@ impl<'a> Fetcher<'a> {
         };
         let mut download = match self.client.download(&fetch).await {
             Ok(download) => download,
-            Err(error) => return Err(trouble(&error, what)),
+            Err(error) => {
+                if matches!(error, FetchError::Range | FetchError::Status(416)) {
+                    *validator = None;
+                }
+                return Err(trouble(&error, what));
+            }
         };
         if let Some(resume) = resume {
             if download.start == 0 {
+                *validator = None;
                 self.restart(sink);
             } else if download.validator.as_ref().is_some_and(|own| *own != resume.validator) {
+                *validator = None;
                 let why = "it changes while it is fetched";
                 return Err(Trouble::Again(Failure::new(FailureCode::Source, what, why)));
             }
-            *validator = Some(resume.validator);
         }
         if download.validator.is_some() {
             validator.clone_from(&download.validator);

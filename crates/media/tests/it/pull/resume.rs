@@ -119,6 +119,31 @@ async fn what_breaks_after_a_restart_goes_on_too() {
     source.stop().await;
 }
 
+/// A source that is away for a moment, or busy, does not cost what has come; one that refuses the range
+/// does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_brings_nothing_costs_nothing() {
+    for (refusal, last) in [
+        (status("503 Service Unavailable"), Some(BROKEN)),
+        (Act::Raw(Vec::new()), Some(BROKEN)),
+        (status("416 Range Not Satisfiable"), None),
+    ] {
+        let bytes = noise(FILM, 9);
+        let body = bytes.clone();
+        let source = Source::start(move |asked, before| match before {
+            0 => Act::Raw(promise(FILM, &["ETag: \"one\""], &body[..BROKEN])),
+            1 => refusal.clone(),
+            _ => honest(asked, "\"one\"", &body),
+        })
+        .await;
+        let bed = bed().await;
+        let task = bed.ask(&request(source.url("/a.mp4"))).await.unwrap();
+        ends_with(&bed, &task, &bytes).await;
+        assert_eq!(starts(&source), [None, Some(BROKEN), last]);
+        source.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_has_changed_is_fetched_anew() {
     // one source heeds If-Range, the other sends the rest of the new file, but says so
@@ -188,6 +213,24 @@ async fn what_is_whole_is_not_fetched_again() {
     fs::write(mark, text.replace("\"whole\":false", "\"whole\":true")).unwrap();
     ends_with(&bed, &task, &bytes).await;
     assert_eq!(source.asked().len(), 1);
+    source.stop().await;
+}
+
+/// Nor is it stored, nor tried for ever, once the pull's time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_whole_too_late_fails() {
+    let bytes = noise(KEPT, 10);
+    let chunk = [format!("{KEPT:x}\r\n").as_bytes(), &bytes, b"\r\n"].concat();
+    let lines = ["ETag: \"one\"", "Transfer-Encoding: chunked"];
+    let source = Source::start(move |_, _| Act::Hold(answer("200 OK", &lines, &chunk))).await;
+    let (bed, task) = interrupted(&source, KEPT).await;
+    let [mark] = &*bed.partial("json") else { panic!() };
+    let text = fs::read_to_string(mark).unwrap();
+    fs::write(mark, text.replace("\"whole\":false", "\"whole\":true")).unwrap();
+    bed.world.pass(u32::try_from(model::limits::PULL_MS).unwrap());
+    let done = bed.end(&task).await;
+    assert_eq!(done["ErrCode"], 60_000, "{done}");
+    bed.keeps(0).await;
     source.stop().await;
 }
 

@@ -78,6 +78,9 @@ impl Library {
                     break;
                 }
             }
+            if kind == RecordKind::Task {
+                self.forget_open(app).await;
+            }
         }
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).insert(app);
         first.into()

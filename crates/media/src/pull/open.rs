@@ -92,6 +92,13 @@ impl Library {
         }
     }
 
+    /// Gives back the places of an application that is destroyed, and whose tasks are removed.
+    pub(crate) async fn forget_open(&self, app: AppId) {
+        // a count that began before they were removed must be over
+        let _not_while_counting = self.pulling.ending.read().await;
+        self.pulling.open.lock().remove(&app);
+    }
+
     /// Commits a new task, to its end even if the caller is gone; what came of it, and the place.
     pub(super) async fn commit_open(
         &self,

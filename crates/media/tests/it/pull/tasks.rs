@@ -199,6 +199,20 @@ async fn pulls_are_counted() {
     source.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_of_a_destroyed_application_do_not_wait() {
+    let bed = Bed::new().await;
+    for name in ["a", "b"] {
+        bed.ask(&request(format!("http://127.0.0.1:9/{name}.mp4"))).await.unwrap();
+    }
+    assert_eq!(bed.world.library.pull_counts().waiting, 2);
+    let mut gone = application(APP);
+    gone.status = model::ApplicationStatus::Destroyed;
+    bed.world.put_application(&gone).await;
+    bed.world.library.tick().await.unwrap();
+    assert_eq!(bed.world.library.pull_counts().waiting, 0);
+}
+
 /// However many ask at once, after a restart too; an end makes room.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_are_open_than_may_be() {

@@ -25,6 +25,8 @@ use crate::task::{self, Task, TaskType, Work};
 
 /// How often it is looked for tasks that nobody told of.
 const TICK: Duration = Duration::from_secs(5);
+/// No id of a task is behind this.
+const LAST_ID: &str = "\u{10ffff}";
 
 /// Carries out pulls.
 #[derive(Debug)]
@@ -102,8 +104,7 @@ impl Puller {
             let page = self.library.backend.find(query).await?;
             let Some(app) = page.records.first().map(|found| found.key.app) else { return Ok(()) };
             self.library.count_open(app).await?;
-            // no id of a task is behind that
-            after = Some(task::task_key(app, "\u{10ffff}"));
+            after = Some(task::task_key(app, LAST_ID));
         }
     }
 
@@ -146,8 +147,7 @@ impl Puller {
 
     /// The next application that has open tasks, in the order of ids and round about.
     async fn next_application(&self, after: Option<AppId>) -> Result<Option<AppId>, Fault> {
-        // no id of a task is behind that
-        let last = |app| task::task_key(app, "\u{10ffff}");
+        let last = |app| task::task_key(app, LAST_ID);
         for after in [after.map(last), None] {
             let query = task::open_tasks(TaskType::PullUpload, None, after, 1);
             let page = self.library.backend.find(query).await?;
@@ -236,7 +236,10 @@ impl Puller {
                 }
             };
         let message = ended?;
-        library.partials.remove_all(&key.id)?;
+        if let Err(error) = library.partials.remove_all(&key.id) {
+            // the next start looks for them
+            tracing::warn!(task = key.id.as_str(), %error, "what has come in part of a pull stays");
+        }
         let seconds = start.elapsed().as_secs();
         tracing::info!(task = key.id.as_str(), app = %key.app, seconds, message, "a pull has ended");
         Ok(())

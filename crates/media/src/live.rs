@@ -31,6 +31,7 @@ use crate::library::{Library, ROUNDS, Served};
 use crate::record::{self, Hold, Object};
 use crate::{place, random};
 use follow::Reached;
+use variant::Chosen;
 
 pub use recorder::Recorder;
 
@@ -47,8 +48,8 @@ pub(crate) struct Stream {
     pub directory: String,
     /// Where the playlist is: a URL, or the path of a file.
     pub playlist: String,
-    /// What leads to the playlist that is recorded, if that is one of several in it.
-    pub variant: Option<String>,
+    /// The one that is recorded, if that is a master playlist.
+    pub variant: Option<Chosen>,
     /// When it was registered.
     pub created: Timestamp,
     /// How far it has come.

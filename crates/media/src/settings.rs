@@ -44,6 +44,13 @@ pub struct Live {
     pub window_ms: u64,
 }
 
+impl Live {
+    /// How much of a stream is kept, in bytes: what no stream that is one takes in the window.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.window_ms.saturating_mul(limits::LIVE_BYTES_PER_S_MAX) / 1000
+    }
+}
+
 impl Default for Live {
     fn default() -> Self {
         Self { directory: None, window_ms: limits::LIVE_WINDOW_MS }

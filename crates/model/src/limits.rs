@@ -262,8 +262,17 @@ pub const STREAM_ID_BYTES_MAX: usize = 128;
 pub const LIVE_PLAYLIST_PLACE_BYTES_MAX: usize = 2_048;
 /// Length of a live segment in ms: encoders make 2 to 10 s.
 pub const LIVE_SEGMENT_MS_MAX: u64 = 60_000;
+/// What a live segment counts at least, in ms, towards how much is recorded: none is shorter than a few
+/// pictures, and one that says so must not be kept for nothing.
+pub const LIVE_SEGMENT_MS_MIN: u64 = 100;
+/// Bytes kept of a live stream for each second of its window: 32 Mbit/s, more than a broadcaster's UHD.
+pub const LIVE_BYTES_PER_S_MAX: u64 = 4_000_000;
 /// Bytes of a live segment: a minute at 30 Mbit/s.
 pub const LIVE_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of a reference in a live playlist: as many as of the place of one. The last is kept.
+pub const LIVE_REFERENCE_BYTES_MAX: usize = LIVE_PLAYLIST_PLACE_BYTES_MAX;
+/// Characters of why a live stream is not recorded: it may begin with a reference.
+pub const LIVE_REASON_CHARS_MAX: usize = 512;
 /// How long one file of a live stream may take, in ms: beyond it the stream is faster than the line.
 pub const LIVE_READ_MS: u64 = 30_000;
 /// Inputs of FastEditMedia (documented).

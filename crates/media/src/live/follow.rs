@@ -29,8 +29,10 @@ pub(crate) struct Reached {
     pub end: Option<Timestamp>,
     /// How many were recorded.
     pub count: u64,
-    /// How long they are together, in ms.
+    /// How long they are together, in ms; each counts [`limits::LIVE_SEGMENT_MS_MIN`] at least.
     pub total_ms: u64,
+    /// How many bytes they are together, with their maps and keys.
+    pub total_bytes: u64,
     /// The map and the keys of the last one.
     pub shared: Vec<Shared>,
 }
@@ -78,6 +80,9 @@ pub(crate) enum Unfit {
     /// A segment that lasts too long.
     #[error("a segment of more than {} s is not recorded", limits::LIVE_SEGMENT_MS_MAX / 1000)]
     TooLong,
+    /// A reference that is too long to be kept.
+    #[error("a reference of more than {} bytes is not followed", limits::LIVE_REFERENCE_BYTES_MAX)]
+    LongReference,
 }
 
 /// The segments of a playlist that are new since `reached`, in their order.
@@ -101,6 +106,7 @@ pub(crate) fn new_segments(list: &MediaPlaylist, reached: &Reached) -> Result<Ve
         if segment.duration > Duration::from_millis(limits::LIVE_SEGMENT_MS_MAX) {
             return Err(Unfit::TooLong);
         }
+        check_references(segment)?;
         let jumps = expected.is_some_and(|expected| at.since_ms(expected).abs() > SLACK_MS);
         breaks |= segment.discontinuity || jumps;
         found.push(New { index, at, breaks });
@@ -108,6 +114,14 @@ pub(crate) fn new_segments(list: &MediaPlaylist, reached: &Reached) -> Result<Ve
         expected = Some(at.plus_ms(duration));
     }
     Ok(found)
+}
+
+/// Whether what is kept of the references of a segment is little; keys are bounded where they are read.
+fn check_references(segment: &Segment) -> Result<(), Unfit> {
+    let mut files = segment.map.iter().map(|map| &map.file).chain([&segment.file]);
+    let is_long =
+        files.any(|file| file.uri.len().max(file.path.len()) > limits::LIVE_REFERENCE_BYTES_MAX);
+    if is_long { Err(Unfit::LongReference) } else { Ok(()) }
 }
 
 /// Where the new segments begin.

@@ -46,8 +46,11 @@ pub(crate) struct Footage {
     pub at: Timestamp,
     /// How long it is.
     pub micros: u64,
-    /// How long it and all that was recorded before it are together, in ms.
+    /// How long it and all that was recorded before it are together, in ms, as
+    /// [`Reached`](super::follow::Reached) counts it.
     pub until_ms: u64,
+    /// How many bytes that is.
+    pub until_bytes: u64,
     /// Where it is, in the directory of the recording.
     pub path: String,
     /// Its initialization.
@@ -361,6 +364,7 @@ mod tests {
             at: Timestamp(at),
             micros: seconds * 1_000_000,
             until_ms: 0,
+            until_bytes: 0,
             path: format!("{number}.ts"),
             map: None,
             keys: Vec::new(),

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egress::Client;
-use model::Mono;
+use model::{Mono, limits};
 use queue::{Commit, RecordKey};
 use tokio::task::{self, JoinSet};
 
@@ -21,7 +21,7 @@ use super::follow::{self, New, Reached};
 use super::footage::{self, Footage};
 use super::source::{Place, Reader, Unread};
 use super::taking::{Missed, Taking};
-use super::variant;
+use super::variant::{self, Chosen};
 use crate::error::{Fault, Refusal};
 use crate::library::Library;
 use crate::playlist::{MediaPlaylist, Playlist};
@@ -38,8 +38,8 @@ const LOOK_MS: std::ops::RangeInclusive<u64> = 500..=10_000;
 pub struct Recorder {
     pub(super) library: Arc<Library>,
     client: Arc<Client>,
-    /// How far footage dated ahead has been looked at.
-    ahead: Mutex<HashMap<RecordKey, RecordKey>>,
+    /// How far all footage has been looked at.
+    seen: Mutex<HashMap<RecordKey, RecordKey>>,
     /// When each stream is to be looked at again.
     due: Mutex<HashMap<RecordKey, Mono>>,
     looks: tokio::sync::Mutex<Looks>,
@@ -55,8 +55,8 @@ struct Looks {
 impl Recorder {
     /// A recorder for the streams of a library; `client` reaches their playlists.
     pub fn new(library: Arc<Library>, client: Arc<Client>) -> Arc<Self> {
-        let (ahead, due) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { library, client, ahead, due, looks: tokio::sync::Mutex::default() })
+        let (seen, due) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { library, client, seen, due, looks: tokio::sync::Mutex::default() })
     }
 
     /// Begins to look at every stream whose time has come. The error is the first of what failed of the
@@ -72,7 +72,7 @@ impl Recorder {
         let is_known = |key: &RecordKey| streams.iter().any(|(known, _, _)| known == key);
         let mut due = self.due();
         due.retain(|key, _| is_known(key));
-        self.ahead().retain(|key, _| is_known(key));
+        self.seen().retain(|key, _| is_known(key));
         for (key, _, _) in streams {
             let under_way = looks.streams.values().any(|known| *known == key);
             if !under_way && due.get(&key).is_none_or(|due| *due <= now) {
@@ -94,7 +94,8 @@ impl Recorder {
         first.into()
     }
 
-    /// Breaks off what is under way: a segment in its middle leaves garbage, which is swept.
+    /// Breaks off what is under way: a segment in its middle leaves garbage, which is swept. A commit goes
+    /// on; [`Library::close`] waits for it.
     pub async fn close(&self) {
         self.looks.lock().await.tasks.shutdown().await;
     }
@@ -117,21 +118,21 @@ impl Recorder {
         looked
     }
 
-    /// How far the footage of a stream that is dated ahead has been looked at.
+    /// How far all footage of a stream has been looked at; none: to its end.
     pub(super) fn looked_to(&self, key: &RecordKey) -> Option<RecordKey> {
-        self.ahead().get(key).cloned()
+        self.seen().get(key).cloned()
     }
 
     /// Where to look on; none: from the beginning.
     pub(super) fn look_from(&self, key: &RecordKey, last: Option<RecordKey>) {
         match last {
-            Some(last) => self.ahead().insert(key.clone(), last),
-            None => self.ahead().remove(key),
+            Some(last) => self.seen().insert(key.clone(), last),
+            None => self.seen().remove(key),
         };
     }
 
-    fn ahead(&self) -> MutexGuard<'_, HashMap<RecordKey, RecordKey>> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, HashMap<RecordKey, RecordKey>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self) -> MutexGuard<'_, HashMap<RecordKey, Mono>> {
@@ -150,7 +151,10 @@ impl Recorder {
         let looked = self.record(key, stream).await?;
         let (trouble, wait_ms, ended) = match looked {
             Ok(Looked { target_ms, ended }) => (String::new(), target_ms / 2, ended),
-            Err(why) => (why, *LOOK_MS.end(), false),
+            // what a source wrote may be in it
+            Err(why) => {
+                (why.chars().take(limits::LIVE_REASON_CHARS_MAX).collect(), *LOOK_MS.end(), false)
+            }
         };
         let wait_ms = if ended { *LOOK_MS.end() } else { wait_ms };
         let next =
@@ -172,14 +176,14 @@ impl Recorder {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let reader = Reader { client: &self.client, app: key.app, place: &place, live, pull };
-        let (list, variant) = match segments(&reader, stream.variant.as_deref()).await {
+        let (list, variant, is_same) = match segments(&reader, stream.variant.as_ref()).await {
             Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
-        if variant != stream.variant {
+        if !is_same {
             stream.reached = stream.reached.in_another_playlist();
-            stream.variant = variant;
         }
+        stream.variant = variant;
         let new = match follow::new_segments(&list, &stream.reached) {
             Ok(new) => new,
             Err(unfit) => return Ok(Err(unfit.to_string())),
@@ -205,7 +209,7 @@ impl Recorder {
         &self,
         key: &RecordKey,
         reader: &Reader<'_>,
-        (list, variant): (&MediaPlaylist, Option<&String>),
+        (list, variant): (&MediaPlaylist, Option<&Chosen>),
         new: New,
     ) -> Result<bool, Missed> {
         let library = &self.library;
@@ -220,14 +224,16 @@ impl Recorder {
         };
         let keys = taking.keys(&segment.keys, Some(sequence)).await?;
         let path = taking.segment(segment).await?;
-        let Taking { shared, mut commit, reserved, .. } = taking;
+        let Taking { shared, mut commit, bytes, reserved, .. } = taking;
         let ms = u64::try_from(segment.duration.as_millis()).unwrap_or(u64::MAX);
+        let ms = ms.max(limits::LIVE_SEGMENT_MS_MIN);
         let footage = Footage {
             file: stream.file,
             number: stream.reached.count + 1,
             at: new.at,
             micros: u64::try_from(segment.duration.as_micros()).unwrap_or(u64::MAX),
             until_ms: stream.reached.total_ms.saturating_add(ms),
+            until_bytes: stream.reached.total_bytes.saturating_add(bytes),
             path,
             map,
             keys,
@@ -240,14 +246,21 @@ impl Recorder {
             end: Some(footage.end()),
             count: footage.number,
             total_ms: footage.until_ms,
+            total_bytes: footage.until_bytes,
             shared,
         };
         let footage_key = footage::footage_key(key.app, stream.file, new.at, footage.number);
         commit.expect.push((key.clone(), Some(version)));
         commit.put.extend([footage.put(footage_key), stream.put(key.clone())]);
-        let outcome = library.commit(commit).await;
-        drop(reserved);
-        match outcome {
+        let committing = Arc::clone(library);
+        // to its end even at a stop: what a commit speaks of must not be swept while it is under way
+        let work = async move {
+            let committed = committing.commit(commit).await;
+            drop(reserved);
+            committed
+        };
+        let committed = library.tracker.spawn(work).await;
+        match committed.map_err(|error| Fault::from(std::io::Error::other(error)))? {
             Ok(()) => Ok(true),
             // registered anew or removed meanwhile; the next look sees it
             Err(Refusal::Conflict) => Ok(false),
@@ -285,19 +298,19 @@ struct Looked {
     ended: bool,
 }
 
-/// The segments that a stream has now, and what leads to their playlist if it was chosen out of a master
-/// playlist. `before` is what led to the one that was chosen.
+/// The segments that a stream has now, the variant whose they are if its playlist is a master playlist, and
+/// whether the last look was at the same playlist. `before` is the variant that was chosen.
 async fn segments(
     reader: &Reader<'_>,
-    before: Option<&str>,
-) -> Result<(MediaPlaylist, Option<String>), Unread> {
+    before: Option<&Chosen>,
+) -> Result<(MediaPlaylist, Option<Chosen>, bool), Unread> {
     let master = match reader.playlist(reader.place.start()?).await? {
-        Playlist::Media(list) => return Ok((list, None)),
+        Playlist::Media(list) => return Ok((list, None, before.is_none())),
         Playlist::Master(master) => master,
     };
-    let variant = variant::choose(&master, before).ok_or(variant::NONE_FITS)?;
+    let (variant, is_same) = variant::choose(&master, before).ok_or(variant::NONE_FITS)?;
     match reader.playlist(&variant.file.path).await? {
-        Playlist::Media(list) => Ok((list, Some(variant.file.path.clone()))),
+        Playlist::Media(list) => Ok((list, Some(variant.into()), is_same)),
         Playlist::Master(_) => Err("it is a master playlist that names another".to_owned()),
     }
 }

@@ -17,7 +17,7 @@ use model::limits;
 use queue::Commit;
 
 use super::Stream;
-use super::follow::Shared;
+use super::follow::{Shared, bare};
 use super::footage::KeptMap;
 use super::source::{Reader, Unread};
 use crate::error::Fault;
@@ -59,6 +59,8 @@ pub(super) struct Taking<'a> {
     pub shared: Vec<Shared>,
     /// Its objects.
     pub commit: Commit,
+    /// How many bytes they have.
+    pub bytes: u64,
     /// Their names, until the commit is over.
     pub reserved: Vec<Reserved>,
 }
@@ -73,7 +75,7 @@ impl<'a> Taking<'a> {
         let number = stream.reached.count + 1;
         let known: &[Shared] = if breaks { &[] } else { &stream.reached.shared };
         let (shared, commit, reserved) = (Vec::new(), Commit::default(), Vec::new());
-        Self { library, reader, stream, number, known, shared, commit, reserved }
+        Self { library, reader, stream, number, known, shared, commit, bytes: 0, reserved }
     }
 
     /// Takes the segment itself; its path.
@@ -155,6 +157,7 @@ impl<'a> Taking<'a> {
         let sums = writer.finish().await.map_err(Fault::from)?;
         let object = Object::new(self.stream.file, reserved.name(), &sums, library.now());
         let key = record::object_key(self.reader.app, &place::join(&self.stream.directory, path));
+        self.bytes = self.bytes.saturating_add(object.size);
         self.commit.swept.push(object.stored.clone());
         self.commit.put.push(object.put(key));
         self.reserved.push(reserved);
@@ -164,8 +167,7 @@ impl<'a> Taking<'a> {
 
 /// What the name of a segment ends in, from a closed list: it says how it is served.
 fn extension(file: &Reference) -> &'static str {
-    let path = file.uri.split(['?', '#']).next().unwrap_or_default();
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = bare(&file.uri).rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
         "mp4" => "mp4",
         "m4s" | "cmfv" | "cmfa" => "m4s",

@@ -1,31 +1,68 @@
 //! Lets go of what a recording need not keep.
 //!
 //! Footage goes when it is older than the window. Its age is counted from the newest footage and not
-//! from the clock: what a stream that has ended left stays until the stream is removed. Footage dated
-//! after the newest (an encoder's clock was set back, or runs ahead of ours) would never be older than
-//! that; it goes when what was recorded after it is as long as the window. So no recording is longer,
-//! whatever its dates say, and no step of a clock costs any of it.
+//! from the clock: what a stream that has ended left stays until the stream is removed.
+//!
+//! Dates and lengths are what a source says, and it may say the same date again and again, one far ahead,
+//! or no length at all. So footage also goes when what was recorded after it is as long as the window,
+//! where each segment counts [`limits::LIVE_SEGMENT_MS_MIN`](model::limits::LIVE_SEGMENT_MS_MIN) at
+//! least, or as many bytes as the window has at
+//! [`limits::LIVE_BYTES_PER_S_MAX`](model::limits::LIVE_BYTES_PER_S_MAX). What is oldest by its date is
+//! looked at first; of all of it some at each look, because what was recorded first may be dated anywhere.
+//! So a recording has that much and a segment if its dates are in order, and half as much again if they
+//! are not. No step of a clock costs any of it.
 //!
 //! Maps and keys go with the last footage that needs them. Footage that a clip still copies stays until it
 //! has.
 
 use std::collections::BTreeSet;
 
-use model::AppId;
+use model::{AppId, Timestamp};
 use queue::{Commit, RecordKey, RecordKind, RecordQuery};
 
 use super::Stream;
+use super::follow::Reached;
 use super::footage::{self, Footage};
-use super::recorder::{Recorder, ignore_conflict};
+use super::recorder::Recorder;
 use crate::error::{Fault, Refusal};
 use crate::place;
 use crate::record::{self, Hold, Object};
+use crate::settings::Live;
 
-/// Footage let go in one commit, and looked at for it.
+/// Footage let go in one commit.
 const PAGE: usize = 64;
+/// Footage looked at in each look, wherever it is dated: several times what a look brings.
+const LOOKED_AT: usize = 2 * PAGE;
 
 /// Footage with its key.
 type Found = (RecordKey, Footage);
+
+/// What is kept.
+struct Kept {
+    /// What ends then or later.
+    from: Timestamp,
+    /// What was recorded so many ms after the beginning, or later.
+    from_ms: u64,
+    /// The same in bytes.
+    from_bytes: u64,
+}
+
+impl Kept {
+    fn new(reached: &Reached, end: Timestamp, live: &Live) -> Self {
+        let window_ms = i64::try_from(live.window_ms).unwrap_or(i64::MAX);
+        Self {
+            from: end.plus_ms(window_ms.saturating_neg()),
+            from_ms: reached.total_ms.saturating_sub(live.window_ms),
+            from_bytes: reached.total_bytes.saturating_sub(live.bytes_max()),
+        }
+    }
+
+    fn is_past(&self, footage: &Footage) -> bool {
+        footage.end() < self.from
+            || footage.until_ms < self.from_ms
+            || footage.until_bytes < self.from_bytes
+    }
+}
 
 /// What became of a removal.
 enum Removed {
@@ -36,7 +73,7 @@ enum Removed {
 }
 
 impl Recorder {
-    /// Lets go footage that is older than the window.
+    /// Lets go footage that is no longer kept.
     pub(super) async fn trim(&self, key: &RecordKey) -> Result<(), Fault> {
         let library = &self.library;
         let found: Option<(Stream, u64)> = library.one(key.clone()).await?;
@@ -44,12 +81,11 @@ impl Recorder {
         let Some(end) = stream.reached.end else { return Ok(()) };
         // a date far ahead would make all that has been recorded look old
         let end = end.min(library.now());
-        let window_ms = library.settings.live.window_ms;
-        let keeps_from = end.plus_ms(i64::try_from(window_ms).unwrap_or(i64::MAX).saturating_neg());
+        let kept = Kept::new(&stream.reached, end, &library.settings.live);
         let mut any = false;
         loop {
             let mut old = library.oldest_footage(key.app, stream.file, PAGE).await?;
-            old.retain(|(_, footage)| footage.end() < keeps_from);
+            old.retain(|(_, footage)| kept.is_past(footage));
             let is_full = old.len() == PAGE;
             if old.is_empty() {
                 break;
@@ -62,17 +98,16 @@ impl Recorder {
             }
         }
         // a page each time, one after the other: what must go need not be the first of them
-        let behind = footage::footage_key(key.app, stream.file, end, 0);
-        let after = self.looked_to(key).filter(|to| *to > behind).unwrap_or(behind);
-        let (mut old, more) =
-            library.footage_after(key.app, stream.file, Some(after), PAGE).await?;
+        let after = self.looked_to(key);
+        let (mut old, more) = library.footage_after(key.app, stream.file, after, LOOKED_AT).await?;
         let last = old.last().map(|(key, _)| key.clone()).filter(|_| more);
         self.look_from(key, last);
-        let kept_from = stream.reached.total_ms.saturating_sub(window_ms);
-        old.retain(|(_, footage)| footage.until_ms < kept_from);
-        if !old.is_empty() {
+        old.retain(|(_, footage)| kept.is_past(footage));
+        while !old.is_empty() {
             any = true;
+            let others = old.split_off(old.len().min(PAGE));
             self.remove(key, old).await?;
+            old = others;
         }
         if any { library.sweep_garbage().await } else { Ok(()) }
     }
@@ -95,9 +130,8 @@ impl Recorder {
         let commit = self.removal(commit, key, stream, old).await?;
         match library.commit(commit).await {
             Ok(()) => Ok(Removed::Done),
-            Err(refusal @ Refusal::Conflict) => {
-                ignore_conflict(Err(refusal)).map(|()| Removed::Later)
-            }
+            // the next look tries again
+            Err(Refusal::Conflict) => Ok(Removed::Later),
             Err(Refusal::Fault(fault)) => Err(fault),
         }
     }

@@ -1,13 +1,14 @@
 //! How much is kept of live streams: how many streams, how much of each, whatever their dates say.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use media::LiveError;
-use model::limits;
+use model::{Timestamp, limits};
 use tokio::task::JoinSet;
 
 use super::kinds::{insert, list};
-use super::{Encoder, answer, clip, look, recorder, register, span, state, stretches};
+use super::{Encoder, START, answer, clip, look, recorder, register, span, state, stretches};
 use crate::clips::plays;
 use crate::pull::bed;
 use crate::pull::source::{Source, redirect};
@@ -84,6 +85,62 @@ async fn footage_dated_far_ahead_goes_too() {
     look(&world, &worker).await;
     assert_eq!(world.object_files().len(), 3, "the clock is right again");
     plays(&world, &clip(&world, &span(2_000, 4_000)).await.unwrap().url, 2.0, 50).await;
+}
+
+/// Shows this many segments that begin when `date` says, each of `bytes`, and say this length.
+fn show_odd(
+    encoder: &Encoder,
+    (first, count): (usize, usize),
+    length: &str,
+    bytes: usize,
+    date: impl Fn(usize) -> i64,
+) {
+    let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{first}\n");
+    for nth in first..first + count {
+        let ms = date(nth);
+        let date = Timestamp(START).to_string().replace('Z', &format!(".{ms:03}Z"));
+        write!(text, "#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXTINF:{length},\n{nth}.ts\n").unwrap();
+        insert(encoder, &format!("/live/{nth}.ts"), vec![7; bytes]);
+    }
+    insert(encoder, "/live/index.m3u8", text);
+}
+
+/// A source that says the same date again and again, dates that fall, or no length.
+#[tokio::test]
+async fn a_source_that_stands_still_does_not_fill_the_disk() {
+    let still: fn(usize) -> i64 = |_| 0;
+    // the oldest in the middle of the dates
+    let scattered: fn(usize) -> i64 = |nth| i64::try_from(nth * 7 % 20).unwrap();
+    for (length, kept, date) in
+        [("0", 26, still), ("1", 3, still), ("0", 26, scattered), ("0.001", 26, scattered)]
+    {
+        let encoder = Encoder::new("index.m3u8");
+        let source = encoder.serve().await;
+        let world = world().await;
+        let worker = recorder(&world);
+        register(&world, &source.url("/live/index.m3u8")).await.unwrap();
+        for first in (0..120).step_by(20) {
+            show_odd(&encoder, (first, 20), length, 10, date);
+            look(&world, &worker).await;
+            assert_eq!(state(&world).await, ("RECORDING".to_owned(), String::new()));
+        }
+        assert_eq!(world.object_files().len(), kept, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_has_no_more_bytes_than_its_window_can_need() {
+    const BYTES: usize = 3_000_000;
+    let encoder = Encoder::new("index.m3u8");
+    let source = encoder.serve().await;
+    let world = world().await;
+    let worker = recorder(&world);
+    register(&world, &source.url("/live/index.m3u8")).await.unwrap();
+    show_odd(&encoder, (0, 8), "0.1", BYTES, |nth| i64::try_from(nth * 100).unwrap());
+    look(&world, &worker).await;
+    assert_eq!(state(&world).await, ("RECORDING".to_owned(), String::new()));
+    assert_eq!(world.object_files().len(), 4, "ten million bytes, and what they begin in");
+    assert_eq!(stretches(&clip(&world, &span(0, 800)).await.unwrap()), [(400, 800)]);
 }
 
 /// The most that are looked at once, and one: what must go lies behind all of it.
@@ -204,4 +261,52 @@ async fn a_refused_address_is_told_with_the_setting_that_allows_it() {
     let (_state, reason) = state(&world).await;
     assert!(reason.ends_with("; `media.pull_allow_targets` can allow it"), "{reason}");
     assert!(!reason.contains("token"), "{reason}");
+}
+
+/// What a source writes is told, kept and sent on; the most of it that a playlist holds would be megabytes.
+#[tokio::test]
+async fn what_is_told_of_a_source_is_short() {
+    let encoder = Encoder::new("index.m3u8");
+    let source = encoder.serve().await;
+    let world = world().await;
+    let worker = recorder(&world);
+    register(&world, &source.url("/live/index.m3u8")).await.unwrap();
+    let variant = "v".repeat(5_000);
+    let master = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{variant}\n");
+    insert(&encoder, "/live/index.m3u8", master);
+    look(&world, &worker).await;
+    let (is, told) = state(&world).await;
+    assert_eq!(is, "FAILED");
+    assert!(told.chars().count() <= 512, "{told}");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_playlist_beside_its_segments_is_little() {
+    let encoder = Encoder::new("index.m3u8");
+    let source = encoder.serve().await;
+    let world = world().await;
+    let worker = recorder(&world);
+    register(&world, &source.url("/live/index.m3u8")).await.unwrap();
+    encoder.show(0, &[(0, 0)]);
+    let licence = |nth: usize, bytes: usize| {
+        let licence = "x".repeat(bytes);
+        format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://{licence}\",KEYFORMAT=\"com.{nth}\"\n")
+    };
+    let many: String = (0..12).map(|nth| licence(nth, 1_500)).collect();
+    for (lines, reason) in [
+        (format!("{}0.ts", licence(0, 20_000)), "16384 bytes together"),
+        (format!("{many}0.ts"), "16384 bytes together"),
+        (format!("{}0.ts", "./".repeat(2_000)), "a reference of more than 2048 bytes"),
+    ] {
+        insert(&encoder, "/live/index.m3u8", list(&encoder, 0, [lines]));
+        look(&world, &worker).await;
+        let (is, told) = state(&world).await;
+        assert_eq!(is, "FAILED");
+        assert!(told.contains(reason), "{told}");
+    }
+    assert!(world.object_files().is_empty());
+    let lines = format!("{}0.ts", licence(0, 2_500));
+    insert(&encoder, "/live/index.m3u8", list(&encoder, 0, [lines]));
+    look(&world, &worker).await;
+    assert_eq!(state(&world).await, ("RECORDING".to_owned(), String::new()), "licences are long");
 }

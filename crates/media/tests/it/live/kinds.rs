@@ -305,6 +305,35 @@ async fn the_best_variant_of_a_master_playlist_is_recorded_and_stays() {
     assert!(state(&world).await.1.contains("names another"));
 }
 
+/// Where each reader of a master playlist is given a session of its own.
+#[tokio::test]
+async fn another_session_is_no_other_variant() {
+    let encoder = Encoder::new("index.m3u8");
+    let source = encoder.serve().await;
+    let world = world().await;
+    let worker = recorder(&world);
+    register(&world, &source.url("/master.m3u8")).await.unwrap();
+    for (token, segments) in [(1, 0..1), (2, 0..2), (3, 1..2)] {
+        show_encrypted(&encoder, segments);
+        let index = encoder.shown.lock().unwrap()["/live/index.m3u8"].clone();
+        insert(&encoder, &format!("/live/v.m3u8?level=2&token={token}"), index);
+        let variant = |level: usize| {
+            format!(
+                "#EXT-X-STREAM-INF:BANDWIDTH={level}000\nlive/v.m3u8?level={level}&token={token}\n"
+            )
+        };
+        insert(&encoder, "/master.m3u8", format!("#EXTM3U\n{}{}", variant(1), variant(2)));
+        look(&world, &worker).await;
+        assert_eq!(state(&world).await, ("RECORDING".to_owned(), String::new()), "{token}");
+    }
+    let made = clip(&world, &span(0, 2_000)).await.unwrap();
+    let text = String::from_utf8(bytes(&world, &made.url).await.unwrap()).unwrap();
+    assert!(!text.contains("#EXT-X-DISCONTINUITY\n"), "{text}");
+    let asked = source.paths();
+    assert_eq!(asked.iter().filter(|path| *path == "/keys/1?a=b").count(), 1, "{asked:?}");
+    assert_eq!(world.object_files().len(), 3, "two seconds and their key");
+}
+
 #[tokio::test]
 async fn a_playlist_is_where_its_redirect_leads() {
     let encoder = Encoder::new("index.m3u8");

@@ -242,7 +242,7 @@ fn plain(status: StatusCode) -> Response {
 fn broken(fault: &Fault) -> Response {
     let error: &(dyn std::error::Error + 'static) = fault;
     tracing::error!(error, "media could not be served");
-    let may_pass = fault.is_of_bucket();
+    let may_pass = fault.is_of_bucket() || matches!(fault, Fault::Busy);
     plain(if may_pass {
         StatusCode::SERVICE_UNAVAILABLE
     } else {

@@ -52,6 +52,9 @@ pub enum Fault {
     /// A record changed under every attempt to change it.
     #[error("too many callers change the same upload at once")]
     Contended,
+    /// Too much is done at once for those who show no key.
+    #[error("too many playlists are read or written at once")]
+    Busy,
 }
 
 impl Fault {
@@ -66,7 +69,8 @@ impl Fault {
             | Self::Unswept { .. }
             | Self::Record(_)
             | Self::Seal(_)
-            | Self::Contended => false,
+            | Self::Contended
+            | Self::Busy => false,
         }
     }
 }
@@ -82,7 +86,8 @@ impl Fault {
             | Self::Commit(_)
             | Self::Record(_)
             | Self::Seal(_)
-            | Self::Contended => false,
+            | Self::Contended
+            | Self::Busy => false,
         }
     }
 }

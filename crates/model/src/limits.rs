@@ -178,9 +178,12 @@ pub const PLAYLIST_KEYS_BYTES_MAX: usize = 16 * 1024;
 /// Attributes of one tag: the richest, EXT-X-STREAM-INF, has some 15, and each is compared with those
 /// before it.
 pub const PLAYLIST_ATTRIBUTES_MAX: usize = 64;
-/// Clips that are not kept which are written at once, for clients that show no key: each takes a core for
-/// some milliseconds and, while it does, up to 40 MB.
+/// Playlists that are read at once for clients that show no key, and clips that are not kept which are
+/// written at once for them: each takes a core for some milliseconds and, while it does, up to 40 MB.
 pub const PART_LISTS_WRITTEN_MAX: usize = 4;
+/// How long one of them waits for its turn, in ms: whoever has read the playlists before may be waiting for
+/// a bucket, and a player that is told so asks again.
+pub const PART_LISTS_WAIT_MS: u64 = 5_000;
 /// Bytes of the playlists that are kept in memory for them: the longest, or hundreds as they are usual.
 pub const PART_LISTS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Files that an uploaded master playlist may name: each is read and parsed within one CommitUpload.

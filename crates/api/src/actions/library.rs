@@ -200,6 +200,10 @@ pub(crate) fn broken(fault: Fault) -> ApiError {
             let text = "Others change the same thing at the same time. Try again.";
             ApiError::new(Code::ServiceUnavailable, text).because(fault)
         }
+        Fault::Busy => {
+            let text = "Too much is asked for at the same time. Try again.";
+            ApiError::new(Code::ServiceUnavailable, text).because(fault)
+        }
         Fault::Io(_)
         | Fault::Objects(_)
         | Fault::Unswept { .. }

@@ -11,20 +11,25 @@
 use std::collections::HashMap;
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use model::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::error::Fault;
 use crate::playlist::{MediaPlaylist, Segment};
 
 /// Bytes that even the shortest playlist counts as, which bounds how many there are.
 const ENTRY_BYTES: usize = 16 * 1024;
+/// How long a turn is waited for.
+const WAIT: Duration = Duration::from_millis(limits::PART_LISTS_WAIT_MS);
 
 /// The playlists that were asked for last.
 #[derive(Debug)]
 pub(crate) struct Lists {
     kept: Mutex<Kept>,
-    turns: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    writing: Arc<Semaphore>,
 }
 
 /// The turn of somebody who has shown no key. Whatever is done in it has a part of it: who hangs up
@@ -50,16 +55,20 @@ struct Entry {
 
 impl Default for Lists {
     fn default() -> Self {
-        let turns = Arc::new(Semaphore::new(limits::PART_LISTS_WRITTEN_MAX));
-        Self { kept: Mutex::default(), turns }
+        let turns = || Arc::new(Semaphore::new(limits::PART_LISTS_WRITTEN_MAX));
+        Self { kept: Mutex::default(), reading: turns(), writing: turns() }
     }
 }
 
 impl Lists {
-    /// A turn; none: the library is closed.
-    pub(crate) async fn turn(&self) -> Option<Turn> {
-        let permit = Arc::clone(&self.turns).acquire_owned().await.ok()?;
-        Some(Turn(Arc::new(permit)))
+    /// A turn to read a playlist, which may take as long as a bucket does.
+    pub(super) async fn reading(&self) -> Result<Turn, Fault> {
+        turn(&self.reading, WAIT).await
+    }
+
+    /// A turn to write a clip. Who has it waits for no playlist.
+    pub(crate) async fn writing(&self) -> Result<Turn, Fault> {
+        turn(&self.writing, WAIT).await
     }
 
     /// The playlist that was read from the object of that name.
@@ -92,6 +101,12 @@ impl Lists {
             kept.bytes = kept.bytes.saturating_sub(gone);
         }
     }
+}
+
+async fn turn(turns: &Arc<Semaphore>, wait: Duration) -> Result<Turn, Fault> {
+    let permit = tokio::time::timeout(wait, Arc::clone(turns).acquire_owned()).await;
+    let permit = permit.map_err(|_elapsed| Fault::Busy)?.map_err(|_closed| Fault::Busy)?;
+    Ok(Turn(Arc::new(permit)))
 }
 
 #[cfg(test)]
@@ -134,14 +149,26 @@ mod tests {
         let lists = Lists::default();
         let mut turns = Vec::new();
         for _ in 0..limits::PART_LISTS_WRITTEN_MAX {
-            turns.push(lists.turn().await);
+            turns.push(lists.reading().await.unwrap());
         }
-        let mut next = Box::pin(lists.turn());
+        let mut next = Box::pin(lists.reading());
         assert!(futures_util::poll!(&mut next).is_pending());
         let begun = turns[0].clone();
         turns.remove(0);
         assert!(futures_util::poll!(&mut next).is_pending(), "a thread has not ended");
         drop(begun);
         assert!(futures_util::poll!(&mut next).is_ready());
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_so_and_who_has_read_need_not_wait() {
+        let lists = Lists::default();
+        let mut turns = Vec::new();
+        for _ in 0..limits::PART_LISTS_WRITTEN_MAX {
+            turns.push(lists.reading().await.unwrap());
+        }
+        let refused = turn(&lists.reading, Duration::ZERO).await;
+        assert!(matches!(refused, Err(Fault::Busy)));
+        assert!(lists.writing().await.is_ok());
     }
 }

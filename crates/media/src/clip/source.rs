@@ -8,7 +8,6 @@ use queue::RecordKey;
 use wire::action::FastEditMediaFileInfo;
 
 use super::list::date_of;
-use super::lists::Turn;
 use super::{Taken, serve, value};
 use crate::error::ClipError;
 use crate::library::Library;
@@ -47,6 +46,15 @@ pub(crate) struct Input {
     pub expect: Vec<(RecordKey, Option<u64>)>,
     /// The holds in the order of the origins.
     pub holds: Vec<Hold>,
+}
+
+/// Who wants a playlist to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// Somebody with a key.
+    Known,
+    /// Anybody.
+    Stranger,
 }
 
 impl Input {
@@ -121,7 +129,7 @@ impl Library {
         if !place::is_within(&playlist, &media.directory) {
             return Ok(None);
         }
-        let found = match self.list_at(app, (&media, &playlist), None).await? {
+        let found = match self.list_at(app, (&media, &playlist), Asker::Known).await? {
             Some(list) => Some((playlist, 0, list)),
             None => self.part_at(app, &media, &playlist).await?,
         };
@@ -156,18 +164,23 @@ impl Library {
         }))
     }
 
-    /// The media playlist at a key of a media; none: nothing is there. Who shows no key needs a turn.
+    /// The media playlist at a key of a media; none: nothing is there. Who shows no key needs a turn to
+    /// have it read.
     pub(super) async fn list_at(
         &self,
         app: AppId,
         (media, key): (&Media, &str),
-        turn: Option<Turn>,
+        asker: Asker,
     ) -> Result<Option<Arc<MediaPlaylist>>, ClipError> {
         let object: Option<(Object, u64)> = self.one(record::object_key(app, key)).await?;
         let Some((object, _)) = object else { return Ok(None) };
         if let Some(list) = self.lists.get(&object.stored) {
             return Ok(Some(list));
         }
+        let turn = match asker {
+            Asker::Known => None,
+            Asker::Stranger => Some(self.lists.reading().await?),
+        };
         let Some(text) = self.manifest_text(&object).await? else { return Err(ClipError::NoHls) };
         let (base, text_bytes) = (directory_in(&media.directory, key), text.len());
         let read = move || {
@@ -196,7 +209,9 @@ impl Library {
         key: &str,
     ) -> Result<Option<(String, usize, Arc<MediaPlaylist>)>, ClipError> {
         let Some((base, range)) = serve::part_of(key) else { return Ok(None) };
-        let Some(list) = self.list_at(app, (media, &base), None).await? else { return Ok(None) };
+        let Some(list) = self.list_at(app, (media, &base), Asker::Known).await? else {
+            return Ok(None);
+        };
         let Some(segments) = list.segments.get(range.clone()) else { return Ok(None) };
         let (mut segments, date) = (segments.to_vec(), date_of(&list, range.start));
         if let Some(first) = segments.first_mut() {

@@ -302,7 +302,7 @@ impl Library {
         let path = place::relative(key, &stream.directory);
         let Some(times) = path.and_then(times_of) else { return Ok(None) };
         // nobody need show a key for it
-        let _turn = self.lists.turn().await;
+        let _turn = self.lists.writing().await?;
         let footage = self.footage(app, stream.file, times.clone()).await?;
         // what is named is all there, or the window has passed
         let is_whole = footage.first().is_some_and(|first| first.at.0 == *times.start())

@@ -239,6 +239,19 @@ impl MediaPlaylist {
         files.distinct
     }
 
+    /// Whether a path is one of [`MediaPlaylist::files`].
+    pub(crate) fn names(&self, path: &str) -> bool {
+        let is_it = |file: &Reference| file.path == path;
+        let in_keys = |keys: &[Arc<Key>]| keys.iter().filter_map(|key| key.file()).any(is_it);
+        let in_map = |map: &Map| is_it(&map.file) || in_keys(&map.keys);
+        let in_segment = |segment: &Segment| {
+            !segment.gap && is_it(&segment.file)
+                || segment.map.as_deref().is_some_and(in_map)
+                || in_keys(&segment.keys)
+        };
+        self.segments.iter().any(in_segment) || self.others.iter().any(is_it)
+    }
+
     /// How long all segments are together; gaps count, as they do for players.
     pub fn duration(&self) -> Duration {
         let add = |sum: Duration, segment: &Segment| sum.saturating_add(segment.duration);

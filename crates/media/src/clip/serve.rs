@@ -112,9 +112,19 @@ impl Library {
     ) -> Result<Option<Served>, Fault> {
         let Some(copying) = &media.copying else { return Ok(None) };
         let path = place::relative(key, &media.directory);
-        let Some((origin, at)) = path.and_then(|path| copying.source_of(path)) else {
+        let found = path.and_then(|path| Some((path, copying.source_of(path)?)));
+        let (Some((path, (origin, at))), Some(playlist)) = (found, &media.original) else {
             return Ok(None);
         };
+        // whatever else the source has is none of the clip's
+        let is_named = match self.list_at(app, (media, playlist), Asker::Stranger).await {
+            Ok(list) => list.is_some_and(|list| list.names(path)),
+            Err(ClipError::Fault(fault)) => return Err(fault),
+            Err(_) => false,
+        };
+        if !is_named {
+            return Ok(None);
+        }
         let source: Option<(Media, u64)> = self.one(record::media_key(app, origin.file)).await?;
         let object: Option<(Object, u64)> = self.one(record::object_key(app, &at)).await?;
         // a source that was deleted meanwhile forbids nothing any more

@@ -42,3 +42,31 @@ async fn without_its_original_a_clip_counts_what_it_kept() {
     hidden.show();
     world.agreement().await;
 }
+
+#[tokio::test]
+async fn of_its_sources_a_clip_has_only_what_it_names() {
+    let world = World::new().await;
+    let source = upload(&world, &make("index.m3u8")).await;
+    let hidden = Hidden::of(&world, source.file);
+    let made = clip(&world, &kept(&source.url, 1.0, 3.0)).await.unwrap();
+    world.library.tick_clips().await.unwrap_err();
+    let beside = made.url.rsplit_once('/').unwrap().0;
+    let names = async |url: &str| -> Vec<String> {
+        let list = Playlist::Media(list(&world, url).await);
+        list.files().into_iter().map(str::to_owned).collect()
+    };
+    let own = names(&made.url).await;
+    assert_eq!(own.len(), 2);
+    let others = names(&source.url).await.into_iter().map(|path| format!("0/{path}"));
+    let mut others: Vec<String> = others.filter(|path| !own.contains(path)).collect();
+    assert_eq!(others.len(), 3);
+    others.push(format!("0/{}", source.url.rsplit_once('/').unwrap().1));
+    others.push(format!("0{}", own[0]));
+    for path in &own {
+        assert!(served(&world, &format!("{beside}/{path}")).await.is_some(), "{path}");
+    }
+    for path in &others {
+        assert!(served(&world, &format!("{beside}/{path}")).await.is_none(), "{path}");
+    }
+    hidden.show();
+}

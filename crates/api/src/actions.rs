@@ -124,7 +124,7 @@ impl Gateway {
             }
             Action::ParseStreamingManifest(request) => {
                 gate.account()?;
-                library::parse_streaming_manifest(&request)
+                library::parse_streaming_manifest(request).await
             }
             Action::DeleteMedia(request) => {
                 let application = gate.application(request.sub_app_id).await?;

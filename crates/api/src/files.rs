@@ -32,6 +32,7 @@ use model::limits;
 use percent_encoding::percent_decode_str;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
+use zeroize::Zeroizing;
 
 use range::Range;
 use signed::{Guard, Signed, Unsigned};
@@ -109,8 +110,8 @@ fn signature<'a>(
 }
 
 /// A playlist or manifest in which everything is signed. It is made for this request, so there are no parts of
-/// it and nothing to compare it with. One that is too long to look into, and a DASH manifest that cannot be
-/// read, is served as it is.
+/// it and nothing to compare it with. One that is too long to look into or would become so, and a DASH
+/// manifest that cannot be read, is served as it is.
 async fn signed_manifest(
     library: &Library,
     served: &Served,
@@ -130,18 +131,7 @@ async fn signed_manifest(
             library.open(&served.object, 0, size).await?.read_to_end(&mut bytes).await?;
         }
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let text = if is_dash(&served.key) {
-        match playlist::sign_dash(&text, signed, &served.directory) {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::debug!(%error, "a manifest is served without signatures");
-                text.into_owned()
-            }
-        }
-    } else {
-        playlist::sign(&text, signed, &served.directory)
-    };
+    let text = with_signatures(bytes, served, signed).await?;
     let mut response = plain(StatusCode::OK);
     insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
     insert(&mut response, CONTENT_LENGTH, &text.len().to_string());
@@ -149,6 +139,30 @@ async fn signed_manifest(
         *response.body_mut() = Body::from(text);
     }
     Ok(response)
+}
+
+/// The text with signatures, or as it is. The longest takes longer than a thread that serves others should
+/// be held.
+async fn with_signatures(
+    bytes: Vec<u8>,
+    served: &Served,
+    signed: &Signed<'_>,
+) -> Result<String, Fault> {
+    let (key, hotlink) = (Zeroizing::new(signed.key.to_owned()), signed.hotlink.clone());
+    let (asked, media) = (signed.directory.to_owned(), served.directory.clone());
+    let is_dash = is_dash(&served.key);
+    let sign = move || {
+        let signed = Signed { key: &key, directory: &asked, hotlink };
+        let text = String::from_utf8_lossy(&bytes);
+        let with = if is_dash {
+            let with = playlist::sign_dash(&text, &signed, &media);
+            with.inspect_err(|error| tracing::debug!(%error, "a manifest is served unsigned")).ok()
+        } else {
+            playlist::sign(&text, &signed, &media)
+        };
+        with.unwrap_or_else(|| text.into_owned())
+    };
+    Ok(tokio::task::spawn_blocking(sign).await.map_err(std::io::Error::other)?)
 }
 
 fn is_dash(key: &str) -> bool {

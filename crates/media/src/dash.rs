@@ -27,6 +27,15 @@ pub enum MpdError {
     /// It is too long to look at.
     #[error("a manifest may have {} bytes", limits::PLAYLIST_BYTES_MAX)]
     TooLarge,
+    /// An address in it is too long.
+    #[error("an address in a manifest may have {} bytes", limits::MPD_NAME_BYTES_MAX)]
+    LongName,
+    /// It would be too long with a query behind every name.
+    #[error(
+        "with its names signed it would have more than {} bytes",
+        limits::SIGNED_MANIFEST_BYTES_MAX
+    )]
+    LongSigned,
     /// It is no XML, or has a document type.
     #[error("it is no XML document without a document type: {0}")]
     Xml(String),
@@ -170,7 +179,7 @@ impl<'a> Scope<'a> {
             return Err(MpdError::Remote);
         }
         for (index, base) in node.children("BaseURL").enumerate() {
-            let joined = join(&self.base, base.text.trim());
+            let joined = short(join(&self.base, short(base.text.trim())?))?;
             // a directory is no file: what is asked is whether files in it would be in the tree
             resolve(&joined, "file")?;
             if index == 0 {
@@ -268,6 +277,12 @@ fn join(base: &str, uri: &str) -> String {
         Some((directory, _)) if !replaces => format!("{directory}/{uri}"),
         _ => uri.to_owned(),
     }
+}
+
+/// A name that is not too long to be made again and again.
+fn short<N: AsRef<str>>(name: N) -> Result<N, MpdError> {
+    let is_short = name.as_ref().len() <= limits::MPD_NAME_BYTES_MAX;
+    if is_short { Ok(name) } else { Err(MpdError::LongName) }
 }
 
 fn resolve(base: &str, uri: &str) -> Result<String, MpdError> {

@@ -196,6 +196,12 @@ pub const HLS_SEGMENTS_MAX: usize = 200_000;
 pub const HLS_SAMPLES_MAX: usize = 16;
 /// Bytes of a segment that are put together for the probe: ffprobe itself looks at 5 MB.
 pub const HLS_SAMPLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of an address or a pattern in a DASH manifest, also joined and filled: keys have at most 850, and
+/// each is made anew for every representation.
+pub const MPD_NAME_BYTES_MAX: usize = 2_048;
+/// What a playlist or manifest may become when everything in it is signed: some hundred bytes for each
+/// segment of the longest.
+pub const SIGNED_MANIFEST_BYTES_MAX: usize = 4 * PLAYLIST_BYTES_MAX;
 /// Times that a DASH manifest may name a file: a template can name the same one without end.
 pub const MPD_REFERENCES_MAX: usize = 4 * PLAYLIST_SEGMENTS_MAX;
 /// Depth of a DASH manifest's elements: files are named seven levels deep.

@@ -71,15 +71,19 @@ pub(crate) async fn commit_upload(
 }
 
 /// ParseStreamingManifest: what else must be uploaded with a manifest.
-pub(crate) fn parse_streaming_manifest(
-    request: &ParseStreamingManifest,
+pub(crate) async fn parse_streaming_manifest(
+    request: ParseStreamingManifest,
 ) -> Result<Reply, ApiError> {
     let kind = match request.manifest_type.to_ascii_lowercase().as_str() {
         "" | "m3u8" => ManifestType::M3u8,
         "mpd" => ManifestType::Mpd,
         _ => return Err(ApiError::invalid_value("ManifestType", &request.manifest_type)),
     };
-    let files = manifest::files(kind, &request.media_manifest_content).map_err(|error| {
+    // the longest takes longer than a thread that serves others should be held
+    let read = move || manifest::files(kind, &request.media_manifest_content);
+    let read = tokio::task::spawn_blocking(read).await;
+    let files = read.map_err(|error| broken(std::io::Error::other(error).into()))?;
+    let files = files.map_err(|error| {
         ApiError::new(Code::InvalidParameterValueMediaManifestContent, sentence(&error))
     })?;
     Ok(Reply::Manifest(ManifestReply { media_segment_set: files }))

@@ -16,6 +16,7 @@
 
 use media::manifest::{self, ManifestError};
 use media::playlist;
+use model::limits;
 use sign::hotlink::Hotlink;
 
 use super::signed::{Signed, is_playlist};
@@ -24,13 +25,17 @@ const COMMENT: char = '#';
 const LENGTH: &str = "#EXTINF:";
 const END: &str = "#EXT-X-ENDLIST\n";
 
-/// The text with everything in it signed that lies in `media`, the directory of its media.
-pub(super) fn sign(text: &str, signed: &Signed<'_>, media: &str) -> String {
+/// The text with everything in it signed that lies in `media`, the directory of its media; none: that
+/// would be too long.
+pub(super) fn sign(text: &str, signed: &Signed<'_>, media: &str) -> Option<String> {
     let names = Names { signed, media, whole: signed.hotlink.whole() };
     let preview: Option<f64> = signed.hotlink.preview().parse().ok().filter(|s| *s > 0.0);
     let (mut played, mut length) = (0.0, 0.0);
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.split_inclusive('\n') {
+        if out.len() > limits::SIGNED_MANIFEST_BYTES_MAX {
+            return None;
+        }
         let end = line.get(line.trim_end_matches(['\n', '\r']).len()..).unwrap_or_default();
         let content = line.trim();
         if let Some(seconds) = content.strip_prefix(LENGTH) {
@@ -52,11 +57,11 @@ pub(super) fn sign(text: &str, signed: &Signed<'_>, media: &str) -> String {
                     out.push('\n');
                 }
                 out.push_str(END);
-                return out;
+                return Some(out);
             }
         }
     }
-    out
+    Some(out)
 }
 
 /// The same of a DASH manifest. It names patterns, each of which is signed for the directory that it leads to.
@@ -79,12 +84,8 @@ struct Names<'a> {
 impl Names<'_> {
     fn uri(&self, uri: &str) -> String {
         let path = uri.split(['?', '#']).next().unwrap_or_default();
-        let Some(query) = self.query(path) else { return uri.to_owned() };
-        let (before, fragment) = uri
-            .split_once('#')
-            .map_or((uri, ""), |(before, _)| (before, uri.get(before.len()..).unwrap_or_default()));
-        let joint = if before.contains('?') { '&' } else { '?' };
-        format!("{before}{joint}{query}{fragment}")
+        let query = self.query(path);
+        query.map_or_else(|| uri.to_owned(), |query| playlist::path::with_query(uri, &query))
     }
 
     /// The signature of a path; none: it leads elsewhere.
@@ -137,7 +138,7 @@ mod tests {
     fn signed(text: &str, more: &str) -> String {
         let hotlink = Hotlink::parse(&format!("t=5a71afc0&us=x&sign=0{more}")).unwrap();
         let signed = Signed { key: KEY, directory: DIR, hotlink };
-        sign(text, &signed, MEDIA)
+        sign(text, &signed, MEDIA).unwrap()
     }
 
     fn query(line: &str) -> Hotlink {
@@ -193,7 +194,7 @@ mod tests {
                 (format!("#EXTM3U\n#EXTINF:4,\n{name}\n"), "?t="),
                 (format!("#EXTM3U\n#EXT-X-MAP:URI=\"{name}\"\n"), "?t="),
             ] {
-                let out = sign(&text, &signed, MEDIA);
+                let out = sign(&text, &signed, MEDIA).unwrap();
                 assert_eq!(out.contains(mark), within, "{directory} {name}: {out}");
             }
         }
@@ -214,6 +215,14 @@ mod tests {
         let unquoted = signed("#EXTM3U\n  #EXT-X-MAP:URI=i.mp4\n", "");
         let uri = unquoted.split('"').nth(1).unwrap();
         assert!(uri.starts_with("i.mp4?") && query(uri).verify(KEY, DIR), "{unquoted}");
+    }
+
+    #[test]
+    fn one_that_would_become_too_long_is_not_signed() {
+        let hotlink = Hotlink::parse(&format!("t=5a71afc0&us={}&sign=0", "x".repeat(1_000)));
+        let signed = Signed { key: KEY, directory: DIR, hotlink: hotlink.unwrap() };
+        assert!(sign(&"a\n".repeat(10_000), &signed, MEDIA).is_some());
+        assert!(sign(&"a\n".repeat(20_000), &signed, MEDIA).is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! own: attributes that are addresses or patterns of them, and BaseURL where it is a file. What a query is
 //! depends on where a name leads, and a pattern that stands in an outer element leads elsewhere for each
 //! representation: so every representation states its patterns itself, as the standard lets it. Everything
-//! else stays as it is written.
+//! else says what it said.
 //!
 //! The manifest is read twice: as the tree that says what is to change, and as the events that carry it,
 //! which come in the same order.
@@ -13,6 +13,7 @@
 //! element for representations in different directories. No packager is known to write either.
 
 use model::limits;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
@@ -21,8 +22,6 @@ use super::xml::{self, Node};
 use super::{MpdError, Scope, join};
 use crate::playlist::path;
 
-/// Bytes of all that is put in: some hundred for each of the segments of the longest list.
-const ADDED_BYTES_MAX: usize = 4 * limits::PLAYLIST_BYTES_MAX;
 const TEMPLATE: &str = "SegmentTemplate";
 
 /// Attributes by their names, with new values.
@@ -127,11 +126,10 @@ impl<Q: Fn(&str) -> Option<String>> Plan<Q> {
         // what leads out of the directory was never part of an upload
         let inside = path::inside("", address).is_ok();
         let Some(query) = inside.then(|| (self.query)(address)).flatten() else { return Ok(None) };
-        let joint = if name.contains('?') { '&' } else { '?' };
-        let queried = format!("{name}{joint}{query}");
+        let queried = path::with_query(name, &query);
         self.added = self.added.saturating_add(queried.len());
-        if self.added > ADDED_BYTES_MAX {
-            return Err(MpdError::TooLarge);
+        if self.added > limits::SIGNED_MANIFEST_BYTES_MAX {
+            return Err(MpdError::LongSigned);
         }
         Ok(Some(queried))
     }
@@ -201,9 +199,12 @@ fn changed(
     changed.clear_attributes();
     for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| MpdError::Xml(error.to_string()))?;
-        let name = attribute.key.local_name();
-        if !attributes.iter().any(|(changed, _)| changed.as_bytes() == name.as_ref()) {
-            changed.push_attribute(attribute);
+        let name = attribute.key.as_ref();
+        if !attributes.iter().any(|(changed, _)| changed.as_bytes() == name) {
+            // it is written between double quotes, between which a single one may have stood for a quote
+            let value = String::from_utf8_lossy(&attribute.value).replace('"', "&quot;");
+            changed
+                .push_attribute(Attribute { key: attribute.key, value: value.into_bytes().into() });
         }
     }
     for (name, value) in attributes {
@@ -320,14 +321,44 @@ mod tests {
     }
 
     #[test]
+    fn attributes_of_others_keep_what_they_say() {
+        let text = "<MPD mediaPresentationDuration=\"PT8S\" xmlns:n=\"urn:n\"><Period><AdaptationSet>\
+            <Representation><SegmentTemplate n:media='b' x='a\"b' media='m.mp4#f'/></Representation>\
+            </AdaptationSet></Period></MPD>";
+        let after = with_queries(text, |_| Some("q".to_owned())).unwrap();
+        let wanted = "n:media=\"b\" x=\"a&quot;b\" media=\"m.mp4?q#f\"/>";
+        assert!(after.contains(wanted), "{after}");
+    }
+
+    #[test]
+    fn names_that_would_be_long_are_refused() {
+        let refused = |body: &str| {
+            let text = format!(
+                "<MPD mediaPresentationDuration=\"PT8S\"><Period><AdaptationSet>{body}</AdaptationSet></Period></MPD>"
+            );
+            let signed = with_queries(&text, |_| Some("q".to_owned()));
+            assert!(matches!(signed, Err(MpdError::LongName)), "{signed:?}");
+            assert!(matches!(read(&text), Err(MpdError::LongName)));
+        };
+        let (long, half) = ("x".repeat(2_049), "x".repeat(1_100));
+        let ids = "$RepresentationID$".repeat(2);
+        refused(&format!("<SegmentTemplate media=\"{long}\"/><Representation/>"));
+        refused(&format!("<SegmentTemplate media=\"{ids}\"/><Representation id=\"{half}\"/>"));
+        refused(&format!("<Representation><BaseURL>{long}/</BaseURL></Representation>"));
+        refused(&format!(
+            "<BaseURL>{half}/</BaseURL><Representation><BaseURL>{half}/</BaseURL></Representation>"
+        ));
+    }
+
+    #[test]
     fn what_would_become_too_long_is_refused() {
-        let pattern = "x".repeat(100_000);
+        let pattern = "x".repeat(2_000);
         let body = format!(
             "<Period><AdaptationSet><SegmentTemplate media=\"{pattern}\"/>{}</AdaptationSet></Period>",
-            "<Representation/>".repeat(1_000)
+            "<Representation/>".repeat(10_000)
         );
         let text = format!("<MPD mediaPresentationDuration=\"PT8S\">{body}</MPD>");
         let refused = with_queries(&text, |_| Some("q".to_owned()));
-        assert!(matches!(refused, Err(MpdError::TooLarge)));
+        assert!(matches!(refused, Err(MpdError::LongSigned)));
     }
 }

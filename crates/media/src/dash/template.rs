@@ -3,7 +3,7 @@
 use model::limits;
 
 use super::xml::Node;
-use super::{MpdError, Role};
+use super::{MpdError, Role, short};
 use crate::playlist::path;
 
 /// A template with what it inherits; members of an inner element replace those of the outer one.
@@ -191,7 +191,7 @@ fn ticks(seconds: f64, timescale: u64) -> Option<u64> {
 fn fill(pattern: &str, values: Values<'_>, place: Place) -> Result<String, MpdError> {
     const BAD: MpdError = MpdError::Value("the template of an address");
     let mut filled = String::with_capacity(pattern.len());
-    let mut rest = pattern;
+    let mut rest = short(pattern)?;
     while let Some((before, behind)) = rest.split_once('$') {
         let (name, behind) = behind.split_once('$').ok_or(BAD)?;
         filled.push_str(before);
@@ -205,14 +205,15 @@ fn fill(pattern: &str, values: Values<'_>, place: Place) -> Result<String, MpdEr
         };
         let value = match name {
             "" => "$".to_owned(),
-            "RepresentationID" => values.id.to_owned(),
-            "Bandwidth" => format!("{:0>width$}", values.bandwidth),
+            "RepresentationID" => short(values.id)?.to_owned(),
+            "Bandwidth" => format!("{:0>width$}", short(values.bandwidth)?),
             "Number" => format!("{:0width$}", place.number),
             "Time" => format!("{:0width$}", place.time),
             _ => return Err(BAD),
         };
         filled.push_str(&value);
+        short(&filled)?;
     }
     filled.push_str(rest);
-    Ok(filled)
+    short(filled)
 }

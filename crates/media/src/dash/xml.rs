@@ -9,6 +9,9 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::MpdError;
 
+/// How an element of xlink says where it is to be fetched from.
+const HREF: &[u8] = b"href";
+
 /// An element, by its local name.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -46,8 +49,13 @@ impl Node {
         // duplicates are not looked for: the search is quadratic, and the first one counts
         for attribute in start.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| MpdError::Xml(error.to_string()))?;
+            // those of other namespaces are none of the standard's, but for xlink's
+            let local = attribute.key.local_name();
+            if attribute.key.prefix().is_some() && local.as_ref() != HREF {
+                continue;
+            }
             let value = attribute.unescape_value().map_err(|e| MpdError::Xml(e.to_string()))?;
-            attributes.push((text(attribute.key.local_name().as_ref())?, value.into_owned()));
+            attributes.push((text(local.as_ref())?, value.into_owned()));
         }
         Ok(Self { name, attributes, ..Self::default() })
     }

@@ -88,6 +88,14 @@ pub fn directory(path: &str) -> &str {
 }
 
 /// Whether a path is one that [`inside`] makes: for tests, which must not believe it.
+/// A reference with a query behind it, or with more of one: before its fragment.
+pub fn with_query(reference: &str, query: &str) -> String {
+    let at = reference.find('#').unwrap_or(reference.len());
+    let (before, fragment) = reference.split_at(at);
+    let joint = if before.contains('?') { '&' } else { '?' };
+    format!("{before}{joint}{query}{fragment}")
+}
+
 #[cfg(test)]
 pub(crate) fn is_inside(path: &str) -> bool {
     let plain = |segment: &str| !matches!(segment, "" | "." | "..");

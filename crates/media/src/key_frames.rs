@@ -3,6 +3,8 @@
 //! A mark is told by its time. The documents do not say whether one may lie behind the end of a file;
 //! here it may, because of some files no length is known.
 
+use std::collections::HashSet;
+
 use model::limits;
 use wire::action::ModifyMediaInfo;
 
@@ -13,6 +15,7 @@ use crate::record::KeyFrame;
 pub(crate) fn check(request: &ModifyMediaInfo) -> Result<(), KeyFrameError> {
     let (added, deleted) = (&request.add_key_frames, &request.delete_key_frames);
     let max = limits::KEY_FRAME_CHARS_MAX;
+    let deleted: HashSet<u64> = deleted.iter().map(|offset| told_by(*offset)).collect();
     for frame in added {
         // `inf` and `nan` are numbers to those who read texts as numbers
         if !frame.time_offset.is_finite() || frame.time_offset < 0.0 {
@@ -24,7 +27,7 @@ pub(crate) fn check(request: &ModifyMediaInfo) -> Result<(), KeyFrameError> {
         if frame.content.chars().count() > max {
             return Err(KeyFrameError::TooLong(max));
         }
-        if deleted.iter().any(|offset| same(*offset, frame.time_offset)) {
+        if deleted.contains(&told_by(frame.time_offset)) {
             return Err(KeyFrameError::AddAndDelete(frame.time_offset));
         }
     }
@@ -43,9 +46,10 @@ pub(crate) fn change(
         frames.clear();
     }
     let deleted = &request.delete_key_frames;
-    frames.retain(|frame| !deleted.iter().any(|offset| same(*offset, frame.offset)));
+    let is_it = |frame: &KeyFrame, offset| told_by(frame.offset) == told_by(offset);
+    frames.retain(|frame| !deleted.iter().any(|offset| is_it(frame, *offset)));
     for added in &request.add_key_frames {
-        frames.retain(|frame| !same(frame.offset, added.time_offset));
+        frames.retain(|frame| !is_it(frame, added.time_offset));
         if frames.len() == limits::KEY_FRAMES_MAX {
             return Err(KeyFrameError::TooMany(limits::KEY_FRAMES_MAX));
         }
@@ -55,8 +59,7 @@ pub(crate) fn change(
     Ok(())
 }
 
-/// Whether two times are one: equal as numbers.
-#[expect(clippy::float_cmp, reason = "clients name a mark by the number that they gave it")]
-fn same(a: f64, b: f64) -> bool {
-    a == b
+/// What tells a mark from others: the number that it was given, which has one 0.
+fn told_by(offset: f64) -> u64 {
+    (offset + 0.0).to_bits()
 }

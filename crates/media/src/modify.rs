@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: knowledge bases, of which nothing here is in any.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use model::{Application, FileId, Timestamp, limits};
@@ -133,7 +135,8 @@ fn check(request: &ModifyMediaInfo, now: Timestamp) -> Result<(), ModifyError> {
     if request.clear_tags && !request.add_tags.is_empty() {
         return Err(ModifyError::AddAndClearTags);
     }
-    if let Some(tag) = request.add_tags.iter().find(|tag| request.delete_tags.contains(tag)) {
+    let deleted: HashSet<&String> = request.delete_tags.iter().collect();
+    if let Some(tag) = request.add_tags.iter().find(|tag| deleted.contains(tag)) {
         return Err(ModifyError::AddAndDeleteTags(tag.clone()));
     }
     Ok(key_frames::check(request)?)

@@ -7,6 +7,7 @@
 //! the event repeats what it named, so that one program can tidy up files with and without them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::{AppId, Application, EventKind, FileId, NewEvent, Timestamp, limits};
 use queue::{Commit, RecordKey, RecordPut};
@@ -75,7 +76,7 @@ impl Library {
         cause: Cause,
     ) -> Result<bool, Fault> {
         let removed = self.remove(app, file, parts, cause).await?;
-        if removed {
+        if removed && !self.sweep_waits.swap(true, Ordering::SeqCst) {
             let library = Arc::clone(self);
             // not awaited: a film takes a while to unlink, and it is garbage already
             self.tracker.spawn(async move {

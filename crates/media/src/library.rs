@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -65,6 +66,8 @@ pub struct Library {
     /// Work that must not end when the client hangs up.
     pub(crate) tracker: TaskTracker,
     pub(crate) sweeping: tokio::sync::Mutex<()>,
+    /// Whether a sweep of garbage is on its way that has not begun to look yet.
+    pub(crate) sweep_waits: AtomicBool,
     /// Held by whoever copies clips.
     pub(crate) copying: tokio::sync::Mutex<()>,
     /// Held by whoever registers a live stream.
@@ -138,6 +141,7 @@ impl Library {
             writing: Writing::default(),
             tracker: TaskTracker::new(),
             sweeping: tokio::sync::Mutex::default(),
+            sweep_waits: AtomicBool::new(false),
             copying: tokio::sync::Mutex::default(),
             registering: tokio::sync::Mutex::default(),
             lists: Lists::default(),

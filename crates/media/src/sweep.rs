@@ -8,6 +8,7 @@
 //! A session is removed when it has been past its time for an hour ([`crate::hindsight`]): a step of the
 //! wall clock must not cost anybody an upload.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use model::{Mono, Now, Timestamp};
@@ -66,6 +67,8 @@ impl Library {
     /// Removes garbage objects from the disk, past those that cannot be removed.
     pub(crate) async fn sweep_garbage(&self) -> Result<(), Fault> {
         let _one_at_a_time = self.sweeping.lock().await;
+        // what becomes garbage from now on may not be seen
+        self.sweep_waits.store(false, Ordering::SeqCst);
         // what is not there in the wrong place would count as removed
         self.objects.require_checked()?;
         let mut first = FirstError::default();

@@ -255,8 +255,13 @@ fn plain(status: StatusCode) -> Response {
 
 fn broken(fault: &Fault) -> Response {
     let error: &(dyn std::error::Error + 'static) = fault;
-    tracing::error!(error, "media could not be served");
-    let may_pass = fault.is_of_bucket() || matches!(fault, Fault::Busy);
+    let is_busy = matches!(fault, Fault::Busy);
+    if is_busy {
+        tracing::debug!(error, "media could not be served now");
+    } else {
+        tracing::error!(error, "media could not be served");
+    }
+    let may_pass = fault.is_of_bucket() || is_busy;
     plain(if may_pass {
         StatusCode::SERVICE_UNAVAILABLE
     } else {

@@ -274,13 +274,17 @@ async fn speak<S: Surface>(
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpSocket;
 
     use super::*;
 
     #[tokio::test]
     async fn the_system_takes_little_more_than_it_can_send() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // what the client's side takes is not what is looked at
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        let mut client = socket.connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         prepare(&stream).unwrap();
         let mut taken = 0;

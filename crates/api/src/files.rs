@@ -15,6 +15,7 @@ mod condition;
 mod playlist;
 mod range;
 mod signed;
+mod texts;
 mod viewers;
 
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 use range::Range;
 use signed::{Guard, Signed, Unsigned};
+pub(crate) use texts::Texts;
 pub(crate) use viewers::Viewers;
 
 use crate::Gateway;
@@ -78,9 +80,12 @@ pub(crate) async fn handle(gateway: &Gateway, parts: &Parts) -> Response {
     }
     let outcome = match &signed {
         Some(signed) if signed::is_playlist(&key) || is_dash(&key) => {
-            signed_manifest(library, &served, signed, &parts.method).await
+            signed_manifest(gateway, served, signed, &parts.method).await
         }
-        _ => serve(library, &served, &parts.method, &parts.headers).await,
+        _ => match kept(gateway, served).await {
+            Ok(served) => serve(library, &served, &parts.method, &parts.headers).await,
+            Err(fault) => Err(fault),
+        },
     };
     let mut response = match outcome {
         Ok(response) => response,
@@ -113,15 +118,17 @@ fn signature<'a>(
 /// it and nothing to compare it with. One that is too long to look into or would become so, and a DASH
 /// manifest that cannot be read, is served as it is.
 async fn signed_manifest(
-    library: &Library,
-    served: &Served,
+    gateway: &Gateway,
+    served: Served,
     signed: &Signed<'_>,
     method: &Method,
 ) -> Result<Response, Fault> {
     let size = served.object.size;
     let short = usize::try_from(size).is_ok_and(|size| size <= limits::PLAYLIST_BYTES_MAX);
+    let library = gateway.library();
     if !short {
-        return serve(library, served, method, &HeaderMap::new()).await;
+        let served = kept(gateway, served).await?;
+        return serve(library, &served, method, &HeaderMap::new()).await;
     }
     let mut bytes = Vec::new();
     match &served.text {
@@ -131,14 +138,22 @@ async fn signed_manifest(
             library.open(&served.object, 0, size).await?.read_to_end(&mut bytes).await?;
         }
     }
-    let text = with_signatures(bytes, served, signed).await?;
+    let text = with_signatures(bytes, &served, signed).await?;
     let mut response = plain(StatusCode::OK);
     insert(&mut response, CONTENT_TYPE, catalogue::content_type(&served.key));
     insert(&mut response, CONTENT_LENGTH, &text.len().to_string());
     if *method != Method::HEAD {
-        *response.body_mut() = Body::from(text);
+        *response.body_mut() = Body::from(gateway.texts().kept(text.into()).await?);
     }
     Ok(response)
+}
+
+/// The same, with room for its text if it has one.
+async fn kept(gateway: &Gateway, mut served: Served) -> Result<Served, Fault> {
+    if let Some(text) = served.text.take() {
+        served.text = Some(gateway.texts().kept(text).await?);
+    }
+    Ok(served)
 }
 
 /// The text with signatures, or as it is. The longest takes longer than a thread that serves others should

@@ -10,7 +10,7 @@ use sign::seal::MasterKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Budget;
-use crate::files::Viewers;
+use crate::files::{Texts, Viewers};
 use crate::keyring::Keyring;
 use crate::rate::Rates;
 use crate::settings::Settings;
@@ -47,6 +47,7 @@ struct Inner {
     rates: Rates,
     bodies: Budget,
     viewers: Viewers,
+    texts: Texts,
     stopping: CancellationToken,
 }
 
@@ -57,9 +58,9 @@ impl Gateway {
         let rates = Rates::new(parts.settings.rates.clone());
         let bodies = Budget::new(parts.settings.transport.bodies_in_flight_bytes);
         let keyring = Keyring::default();
-        let viewers = Viewers::default();
+        let (viewers, texts) = (Viewers::default(), Texts::default());
         let stopping = CancellationToken::new();
-        Self(Arc::new(Inner { parts, keyring, rates, bodies, viewers, stopping }))
+        Self(Arc::new(Inner { parts, keyring, rates, bodies, viewers, texts, stopping }))
     }
 
     /// Its settings.
@@ -114,6 +115,10 @@ impl Gateway {
 
     pub(crate) fn viewers(&self) -> &Viewers {
         &self.0.viewers
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.0.texts
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -106,6 +106,11 @@ pub const ANSWER_PIECE_BYTES: u64 = 256 * 1024;
 /// Milliseconds that are waited, in all, for a client to take [`ANSWER_PIECE_BYTES`]: 7 kbit/s, far below
 /// what any picture or voice is played at, so that nobody holds a connection with a byte now and then.
 pub const ANSWER_PIECE_MS: u64 = 300_000;
+/// Bytes of all answers together that are made in memory, beyond the first few KiB of each: eight of the
+/// longest, or a thousand clips of a few hours.
+pub const ANSWER_TEXTS_BYTES: usize = 8 * SIGNED_MANIFEST_BYTES_MAX;
+/// How long such an answer waits for room, in ms; a player that is told to come again does.
+pub const ANSWER_TEXTS_WAIT_MS: u64 = 5_000;
 /// Bytes of an answer that the system takes beyond what it can send: it says that there is room only when half
 /// of them have gone, which a client that plays 64 kbit/s does in 8 s. Left to itself it takes megabytes, and
 /// such a client seems to take nothing for minutes.

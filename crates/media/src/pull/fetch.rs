@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egress::{Client, Fetch, FetchError, Resume};
+use egress::{Client, Download, Fetch, FetchError, Resume};
 use model::limits;
 use queue::{Commit, RecordKey};
 use tokio::time::{Instant, sleep};
@@ -253,23 +253,11 @@ impl<'a> Fetcher<'a> {
             *validator = None;
             self.restart(sink);
         }
-        let fetch = Fetch {
-            url: url.clone(),
-            resume: resume.clone(),
-            part: None,
-            owner: Some(self.key.app.0),
-            patience: self.library.settings.pull.patience,
-            deadline: self.deadline,
-        };
-        let mut download = match self.client.download(&fetch).await {
-            Ok(download) => download,
-            Err(error) => {
-                if matches!(error, FetchError::Range | FetchError::Status(416)) {
-                    *validator = None;
-                }
-                return Err(trouble(&error, what));
-            }
-        };
+        let asked = self.ask(url, resume.clone()).await;
+        if matches!(asked, Err(FetchError::Range | FetchError::Status(416))) {
+            *validator = None;
+        }
+        let mut download = asked.map_err(|error| trouble(&error, what))?;
         if let Some(resume) = resume {
             if download.start == 0 {
                 *validator = None;
@@ -311,6 +299,18 @@ impl<'a> Fetcher<'a> {
             sink.write(&piece).await?;
             self.report(sink.size(), total);
         }
+    }
+
+    async fn ask(&self, url: &Url, resume: Option<Resume>) -> Result<Download<'_>, FetchError> {
+        let fetch = Fetch {
+            url: url.clone(),
+            resume,
+            part: None,
+            owner: Some(self.key.app.0),
+            patience: self.library.settings.pull.patience,
+            deadline: self.deadline,
+        };
+        self.client.download(&fetch).await
     }
 
     /// Forgets what has come of a file.

@@ -237,7 +237,7 @@ impl Puller {
             };
         let message = ended?;
         if let Err(error) = library.partials.remove_all(&key.id) {
-            // the next start looks for them
+            // the sweeper looks for them, too
             tracing::warn!(task = key.id.as_str(), %error, "what has come in part of a pull stays");
         }
         let seconds = start.elapsed().as_secs();

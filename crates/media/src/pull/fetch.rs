@@ -15,6 +15,7 @@ use egress::{Client, Download, Fetch, FetchError, Resume};
 use model::limits;
 use queue::{Commit, RecordKey};
 use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use self::failure::{Trouble, no_space, parsed, too_large, trouble};
@@ -65,6 +66,8 @@ pub(crate) struct Fetcher<'a> {
     /// … of how many; 0: that is not known.
     files: AtomicU64,
     logged: Mutex<Instant>,
+    /// Commits of objects.
+    attaching: TaskTracker,
 }
 
 impl<'a> Fetcher<'a> {
@@ -87,11 +90,21 @@ impl<'a> Fetcher<'a> {
             done: AtomicU64::new(0),
             files: AtomicU64::new(0),
             logged: Mutex::new(Instant::now()),
+            attaching: TaskTracker::new(),
         }
     }
 
-    /// Fetches all of it, but what is there from before a restart.
+    /// Fetches all of it, but what is there from before a restart. When it is over nothing is attached any
+    /// more: of files that were under way when another failed, the commits go on, and whoever removes what
+    /// was fetched must see it.
     pub(crate) async fn run(self) -> Result<Fetched, Stop> {
+        let fetched = self.fetched().await;
+        self.attaching.close();
+        self.attaching.wait().await;
+        fetched
+    }
+
+    async fn fetched(&self) -> Result<Fetched, Stop> {
         let pull = self.pull;
         let mut fetched = Fetched::default();
         // the cover first: it is small, and whether it is there shows before a film was fetched
@@ -186,6 +199,7 @@ impl<'a> Fetcher<'a> {
             drop(reserved);
             committed
         };
+        let work = self.attaching.track_future(work);
         let committed = self.library.tracker.spawn(work).await.map_err(io::Error::other)?;
         match committed.map_err(Refusal::from) {
             Ok(_stated) => Ok(()),
